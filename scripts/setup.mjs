@@ -1,0 +1,28 @@
+/** What every script needs first: the dependencies installed and the sources compiled. */
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+export const root = fileURLToPath(new URL('..', import.meta.url));
+
+/** Runs a command in the project's folder and ends this process when it fails. */
+export function run(command, args, options = {}) {
+  const result = spawnSync(command, args, { cwd: root, stdio: 'inherit', ...options });
+  if (result.error) {
+    process.stderr.write(`Cannot run ${command}: ${result.error.message}\n`);
+    process.exit(1);
+  }
+  if (result.status !== 0) process.exit(result.status ?? 1);
+}
+
+/** Installs what package-lock.json names, unless that was done. */
+export function install() {
+  if (existsSync(`${root}/node_modules/typescript`)) return;
+  process.stderr.write('Installing dependencies ...\n');
+  run('npm', ['ci', '--no-audit', '--no-fund'], { shell: process.platform === 'win32', stdio: ['inherit', 2, 2] });
+}
+
+/** Compiles src/ to dist/; quick when nothing changed. */
+export function build() {
+  run(process.execPath, [`${root}/node_modules/typescript/bin/tsc`, '-p', 'tsconfig.json']);
+}
