@@ -1,0 +1,251 @@
+/**
+ * Replies in RESP2 or RESP3, written into one growing buffer. The writer is shared by all clients of a server: a batch of
+ * requests is answered into it, then the connection takes the bytes and the writer starts again at 0.
+ */
+import { decimalLength, writeInt } from '../base/bytes.js';
+import { formatDouble } from '../base/doubles.js';
+
+const CR = 0x0d;
+const LF = 0x0a;
+const INITIAL_BYTES = 64 * 1024;
+/** A buffer that grew beyond this is not kept for the next batch. */
+const KEEP_BYTES = 1024 * 1024;
+
+const TYPE_ARRAY = 0x2a; // *
+const TYPE_BULK = 0x24; // $
+const TYPE_INTEGER = 0x3a; // :
+const TYPE_SIMPLE = 0x2b; // +
+const TYPE_ERROR = 0x2d; // -
+const TYPE_MAP = 0x25; // %
+const TYPE_SET = 0x7e; // ~
+const TYPE_PUSH = 0x3e; // >
+const TYPE_DOUBLE = 0x2c; // ,
+const TYPE_BIG_NUMBER = 0x28; // (
+const TYPE_VERBATIM = 0x3d; // =
+
+const OK = Buffer.from('+OK\r\n');
+const NULL_BULK = Buffer.from('$-1\r\n');
+const NULL_ARRAY = Buffer.from('*-1\r\n');
+const NULL_RESP3 = Buffer.from('_\r\n');
+
+export class ReplyWriter {
+  buf: Buffer = Buffer.allocUnsafeSlow(INITIAL_BYTES);
+  /** Bytes written since the last {@link reset}. */
+  length = 0;
+  /** 2 or 3: of the client being answered. */
+  protocol = 2;
+  /** Error replies written so far, ever. The executor reads it to see whether a command failed. */
+  errorCount = 0;
+  /** The last error written. */
+  lastError = '';
+
+  /** Forgets what was written. A buffer that became very large is let go. */
+  reset(): void {
+    this.length = 0;
+    if (this.buf.length > KEEP_BYTES) this.buf = Buffer.allocUnsafeSlow(INITIAL_BYTES);
+  }
+
+  /** Hands the buffer to the caller for good (its first `length` bytes are the replies) and starts with a new one. */
+  detach(): Buffer {
+    const taken = this.buf;
+    this.buf = Buffer.allocUnsafeSlow(INITIAL_BYTES);
+    this.length = 0;
+    return taken;
+  }
+
+  /** `+OK` */
+  ok(): void {
+    const at = this.#reserve(5);
+    const buf = this.buf;
+    buf[at] = TYPE_SIMPLE;
+    buf[at + 1] = OK[1];
+    buf[at + 2] = OK[2];
+    buf[at + 3] = CR;
+    buf[at + 4] = LF;
+  }
+
+  /** A simple string: one line of ASCII. */
+  simple(text: string): void {
+    this.#line(TYPE_SIMPLE, text);
+  }
+
+  /** An error; `text` begins with its code (`ERR ...`). Line breaks become spaces, as in Redis. */
+  error(text: string): void {
+    this.errorCount++;
+    this.lastError = text;
+    this.#line(TYPE_ERROR, /[\r\n]/.test(text) ? text.replace(/[\r\n]/g, ' ') : text);
+  }
+
+  /** A safe integer. */
+  integer(value: number): void {
+    if (value >= 0 && value <= 9) {
+      const at = this.#reserve(4);
+      this.buf[at] = TYPE_INTEGER;
+      this.buf[at + 1] = 0x30 + value;
+      this.buf[at + 2] = CR;
+      this.buf[at + 3] = LF;
+      return;
+    }
+    this.#header(TYPE_INTEGER, value);
+  }
+
+  /** A 64-bit integer. */
+  bigInteger(value: bigint): void {
+    this.#line(TYPE_INTEGER, value.toString());
+  }
+
+  /** A bulk string: the bytes buf[start, end). */
+  bulk(buf: Uint8Array, start: number, end: number): void {
+    const length = end - start;
+    let at = this.#reserve(length + 24);
+    const out = this.buf;
+    out[at++] = TYPE_BULK;
+    at = writeInt(out, at, length);
+    out[at++] = CR;
+    out[at++] = LF;
+    if (length <= 48) for (let i = start; i < end; i++) out[at++] = buf[i];
+    else {
+      out.set(buf.subarray(start, end), at);
+      at += length;
+    }
+    out[at++] = CR;
+    out[at++] = LF;
+    this.length = at;
+  }
+
+  /** A bulk string of a whole array of bytes. */
+  bytes(value: Uint8Array): void {
+    this.bulk(value, 0, value.length);
+  }
+
+  /** A bulk string; `text` is encoded as UTF-8. */
+  text(text: string): void {
+    const length = Buffer.byteLength(text);
+    this.#header(TYPE_BULK, length);
+    const at = this.#reserve(length + 2);
+    this.buf.write(text, at, 'utf8');
+    this.buf[at + length] = CR;
+    this.buf[at + length + 1] = LF;
+  }
+
+  /** A bulk string with one byte a character: what came from bytes goes back unchanged. */
+  latin1(text: string): void {
+    this.#header(TYPE_BULK, text.length);
+    const at = this.#reserve(text.length + 2);
+    this.buf.write(text, at, 'latin1');
+    this.buf[at + text.length] = CR;
+    this.buf[at + text.length + 1] = LF;
+  }
+
+  /** A bulk string that spells an integer. */
+  bulkInteger(value: number): void {
+    const digits = value < 0 ? decimalLength(-value) + 1 : decimalLength(value);
+    this.#header(TYPE_BULK, digits);
+    const at = this.#reserve(digits + 2);
+    const end = writeInt(this.buf, at, value);
+    this.buf[end] = CR;
+    this.buf[end + 1] = LF;
+  }
+
+  /** The missing value: `$-1` in RESP2, `_` in RESP3. */
+  nil(): void {
+    this.raw(this.protocol === 2 ? NULL_BULK : NULL_RESP3);
+  }
+
+  /** The missing array: `*-1` in RESP2, `_` in RESP3. */
+  nilArray(): void {
+    this.raw(this.protocol === 2 ? NULL_ARRAY : NULL_RESP3);
+  }
+
+  /** Opens an array of `count` elements. */
+  array(count: number): void {
+    this.#header(TYPE_ARRAY, count);
+  }
+
+  /** Opens a map of `count` pairs: a flat array in RESP2. */
+  map(count: number): void {
+    if (this.protocol === 2) this.#header(TYPE_ARRAY, count * 2);
+    else this.#header(TYPE_MAP, count);
+  }
+
+  /** Opens a set of `count` elements: an array in RESP2. */
+  set(count: number): void {
+    this.#header(this.protocol === 2 ? TYPE_ARRAY : TYPE_SET, count);
+  }
+
+  /** Opens a push message of `count` elements: an array in RESP2. */
+  push(count: number): void {
+    this.#header(this.protocol === 2 ? TYPE_ARRAY : TYPE_PUSH, count);
+  }
+
+  /** `#t`/`#f` in RESP3, 1 or 0 in RESP2. */
+  boolean(value: boolean): void {
+    if (this.protocol === 2) this.integer(value ? 1 : 0);
+    else this.#line(0x23, value ? 't' : 'f');
+  }
+
+  /** A double: a bulk string in RESP2. */
+  double(value: number): void {
+    const text = formatDouble(value);
+    if (this.protocol === 2) this.latin1(text);
+    else this.#line(TYPE_DOUBLE, text);
+  }
+
+  /** A big number: a bulk string in RESP2. */
+  bigNumber(digits: string): void {
+    if (this.protocol === 2) this.latin1(digits);
+    else this.#line(TYPE_BIG_NUMBER, digits);
+  }
+
+  /** Text with a three-letter format such as `txt`: a bulk string in RESP2. */
+  verbatim(format: string, text: string): void {
+    if (this.protocol === 2) return this.text(text);
+    const length = Buffer.byteLength(text);
+    this.#header(TYPE_VERBATIM, length + 4);
+    const at = this.#reserve(length + 6);
+    this.buf.write(`${format}:`, at, 'latin1');
+    this.buf.write(text, at + 4, 'utf8');
+    this.buf[at + 4 + length] = CR;
+    this.buf[at + 5 + length] = LF;
+  }
+
+  /** Bytes that are already RESP. */
+  raw(bytes: Uint8Array): void {
+    const at = this.#reserve(bytes.length);
+    this.buf.set(bytes, at);
+  }
+
+  /** Writes `type`, a decimal number and CR LF. */
+  #header(type: number, value: number): void {
+    const at = this.#reserve(24);
+    const buf = this.buf;
+    buf[at] = type;
+    const end = writeInt(buf, at + 1, value);
+    buf[end] = CR;
+    buf[end + 1] = LF;
+    this.length = end + 2;
+  }
+
+  #line(type: number, text: string): void {
+    // Error texts quote arguments, which are bytes: one character a byte keeps them as they came.
+    const at = this.#reserve(text.length + 3);
+    this.buf[at] = type;
+    this.buf.write(text, at + 1, 'latin1');
+    this.buf[at + 1 + text.length] = CR;
+    this.buf[at + 2 + text.length] = LF;
+  }
+
+  /** Makes room for `bytes` more, counts them as written and returns where they go. */
+  #reserve(bytes: number): number {
+    const at = this.length;
+    if (at + bytes > this.buf.length) this.#grow(at + bytes);
+    this.length = at + bytes;
+    return at;
+  }
+
+  #grow(needed: number): void {
+    const grown = Buffer.allocUnsafeSlow(Math.max(needed, this.buf.length * 2));
+    grown.set(this.buf.subarray(0, this.length));
+    this.buf = grown;
+  }
+}
