@@ -1,0 +1,379 @@
+/**
+ * The append-only folder: its manifest, the files that it names, and every change of them.
+ *
+ *   dir/appendonlydir/appendonly.aof.1.base.aof     snapshot
+ *                     appendonly.aof.1.incr.aof     commands since
+ *                     appendonly.aof.manifest       which of them hold the data
+ *                     appendonly.aof.lock           who uses the folder (ours; redis-server does not look at it)
+ *
+ * The manifest on disk is the truth: a file counts from the moment the manifest that names it is in place, and is deleted
+ * only after it stopped counting. So a crash between any two steps leaves a folder that loads.
+ */
+import path from 'node:path';
+import {
+  type AofManifest,
+  doubtfulHistory,
+  EMPTY_MANIFEST,
+  manifestName,
+  parseManifest,
+  printManifest,
+  tempIncrName,
+  tempManifestName,
+  withNewBase,
+  withNewIncr,
+  withoutHistory,
+} from '../format/aofManifest.js';
+import { errorText, type FileSystem, readWhole, replaceFile } from './fileSystem.js';
+import { type ProcessTable, releaseLock, takeLock } from './folderLock.js';
+import { isRefusal, type LogSink, type Refusal, refuse } from './logSink.js';
+
+export interface AofFilesOptions {
+  readonly files: FileSystem;
+  readonly processes: ProcessTable;
+  readonly log: LogSink;
+  /** The server's working directory, `dir`. */
+  readonly dir: string;
+  /** `appenddirname` */
+  readonly appendDirName: string;
+  /** `appendfilename` */
+  readonly appendFileName: string;
+}
+
+/** A file to load at start. */
+export interface AofDataFile {
+  readonly kind: 'base' | 'incr';
+  readonly name: string;
+  readonly path: string;
+  readonly sizeBytes: number;
+}
+
+/** The incremental file that takes the new commands. */
+export interface OpenIncr {
+  readonly name: string;
+  readonly fd: number;
+  readonly sizeBytes: number;
+  /** Of base and incremental files together. */
+  readonly totalBytes: number;
+  readonly baseBytes: number;
+}
+
+export class AofFiles {
+  /** The folder's path. */
+  readonly folder: string;
+  readonly #options: AofFilesOptions;
+  readonly #files: FileSystem;
+  readonly #log: LogSink;
+  #manifest: AofManifest = EMPTY_MANIFEST;
+
+  private constructor(options: AofFilesOptions) {
+    this.#options = options;
+    this.#files = options.files;
+    this.#log = options.log;
+    this.folder = path.join(options.dir, options.appendDirName);
+  }
+
+  /**
+   * Takes the folder for this server: creates it when missing, locks it, reads its manifest, moves an append-only file
+   * of the old single-file kind into it. Nothing is loaded yet.
+   */
+  static open(options: AofFilesOptions): AofFiles | Refusal {
+    const folder = new AofFiles(options);
+    const refusal = folder.#create() ?? folder.#lock();
+    if (refusal !== undefined) return refusal;
+    const failure = folder.#readManifest() ?? folder.#checkOrphans() ?? folder.#upgradeSingleFile();
+    if (failure !== undefined) {
+      folder.release();
+      return failure;
+    }
+    return folder;
+  }
+
+  get manifest(): AofManifest {
+    return this.#manifest;
+  }
+
+  /** What to load, in order: the base file, then the incremental ones. Empty on a first start. */
+  dataFiles(): AofDataFile[] | Refusal {
+    const { base, incr } = this.#manifest;
+    const found: AofDataFile[] = [];
+    const entries = base === undefined ? incr : [base, ...incr];
+    for (const entry of entries) {
+      const file = this.#pathOf(entry.name);
+      try {
+        const stat = this.#files.stat(file);
+        if (stat === undefined)
+          return this.#refuse(`Unable to obtain the AOF file ${entry.name} length. stat: ${MISSING}`);
+        if (stat.kind !== 'file') return this.#refuse(`The AOF file ${file} is not a regular file`);
+        const kind = entry === base ? 'base' : 'incr';
+        found.push({ kind, name: entry.name, path: file, sizeBytes: stat.size });
+      } catch (error) {
+        return this.#refuse(`Unable to obtain the AOF file ${entry.name} length. stat: ${errorText(error)}`);
+      }
+    }
+    return found;
+  }
+
+  /**
+   * After loading: deletes what no longer counts, creates what is missing, and opens the last incremental file for
+   * appending.
+   */
+  openForAppend(): OpenIncr | Refusal {
+    const { appendFileName } = this.#options;
+    const found = this.dataFiles();
+    if (isRefusal(found)) return found;
+    const failure = this.#removeLeftovers();
+    if (failure !== undefined) return failure;
+    let manifest = this.#manifest;
+    if (manifest.base === undefined && manifest.incr.length === 0) {
+      manifest = withNewBase(manifest, appendFileName);
+      const name = manifest.base?.name ?? '';
+      const fd = this.#openFile(name, 'create');
+      if (typeof fd !== 'number') return fd;
+      this.#files.close(fd);
+      this.#log('notice', `Creating AOF base file ${name} on server start`);
+    }
+    const isNew = manifest.incr.length === 0;
+    if (isNew) manifest = withNewIncr(manifest, appendFileName);
+    const name = manifest.incr[manifest.incr.length - 1].name;
+    if (isNew && this.#holdsData(name)) {
+      return this.#refuse(
+        `The AOF file ${this.#pathOf(name)} holds data, but the manifest does not name it. Move it elsewhere.`,
+      );
+    }
+    const fd = this.#openFile(name, 'append');
+    if (typeof fd !== 'number') return fd;
+    const unsaved = this.#persist(manifest);
+    if (unsaved !== undefined) {
+      this.#files.close(fd);
+      return unsaved;
+    }
+    this.#log('notice', `${isNew ? 'Creating' : 'Opening'} AOF incr file ${name} on server start`);
+    return this.#describe(name, fd);
+  }
+
+  /** While serving: puts one more incremental file behind the others. On a refusal nothing has changed. */
+  openNextIncr(): OpenIncr | Refusal {
+    const manifest = withNewIncr(this.#manifest, this.#options.appendFileName);
+    const name = manifest.incr[manifest.incr.length - 1].name;
+    const fd = this.#openFile(name, 'create');
+    if (typeof fd !== 'number') return fd;
+    const unsaved = this.#persist(manifest);
+    if (unsaved !== undefined) {
+      this.#files.close(fd);
+      return unsaved;
+    }
+    this.#log('notice', `Creating AOF incr file ${name} on background rewrite`);
+    return this.#describe(name, fd);
+  }
+
+  /** Gives the folder back. */
+  release(): void {
+    try {
+      releaseLock(this.#files, this.#lockPath());
+    } catch (error) {
+      this.#log('warning', `Can't remove the lock file ${this.#lockPath()}: ${errorText(error)}`);
+    }
+  }
+
+  #create(): Refusal | undefined {
+    try {
+      if (this.#files.stat(this.folder)?.kind === 'directory') return undefined;
+      this.#files.makeDirectory(this.folder);
+      this.#files.syncDirectory(this.#options.dir);
+      return undefined;
+    } catch (error) {
+      return this.#refuse(`Can't open or create append-only dir ${this.#options.appendDirName}: ${errorText(error)}`);
+    }
+  }
+
+  #lock(): Refusal | undefined {
+    const file = this.#lockPath();
+    try {
+      const holder = takeLock(this.#files, file, this.#options.processes);
+      if (holder === undefined) return undefined;
+      return this.#refuse(
+        `The append-only dir ${this.folder} is in use by the process with pid ${holder} (lock file ${file}). ` +
+          "Stop that process, or give this server another 'dir' or 'appenddirname'.",
+      );
+    } catch (error) {
+      return this.#refuse(`Can't lock the append-only dir ${this.folder} with ${file}: ${errorText(error)}`);
+    }
+  }
+
+  #readManifest(): Refusal | undefined {
+    const file = this.#pathOf(manifestName(this.#options.appendFileName));
+    let bytes: Uint8Array;
+    try {
+      if (this.#files.stat(file) === undefined) {
+        this.#log('debug', `The AOF manifest file ${path.basename(file)} doesn't exist`);
+        return undefined;
+      }
+      bytes = readWhole(this.#files, file);
+    } catch (error) {
+      return this.#refuse(`Fatal error: can't open the AOF manifest file ${file} for reading: ${errorText(error)}`);
+    }
+    const parsed = parseManifest(bytes);
+    if (!('error' in parsed)) {
+      const doubtful = doubtfulHistory(parsed);
+      if (doubtful !== undefined) {
+        return this.#refuse(
+          `The AOF manifest file ${file} gives ${doubtful.name} up as history, but no rewrite replaced it. If it holds ` +
+            "data, change its type to 'i'; if not, remove its line.",
+        );
+      }
+      this.#manifest = parsed;
+      return undefined;
+    }
+    this.#log('warning', '*** FATAL AOF MANIFEST FILE ERROR ***');
+    if (parsed.lineNumber === 0) return this.#refuse(`${parsed.error}: ${file}`);
+    this.#log('warning', `Reading the manifest file, at line ${parsed.lineNumber}`);
+    this.#log('warning', `>>> '${parsed.line}'`);
+    return this.#refuse(`${parsed.error}: ${file}, line ${parsed.lineNumber}`);
+  }
+
+  /**
+   * Without a manifest the folder would be taken for a new one. When it holds commands all the same, somebody lost the
+   * manifest: starting empty, and writing behind those commands, would lose data silently.
+   */
+  #checkOrphans(): Refusal | undefined {
+    if (this.#manifest.base !== undefined || this.#manifest.incr.length > 0) return undefined;
+    const prefix = `${this.#options.appendFileName}.`;
+    try {
+      for (const name of this.#files.list(this.folder)) {
+        if (!name.startsWith(prefix) || !/^\d+\.(base|incr)\.(aof|rdb)$/.test(name.slice(prefix.length))) continue;
+        if (!this.#holdsData(name)) continue;
+        return this.#refuse(
+          `The AOF manifest file ${manifestName(this.#options.appendFileName)} doesn't exist or names no file, ` +
+            `but ${this.#pathOf(name)} holds data. Put the manifest back, or move the AOF files elsewhere to start empty.`,
+        );
+      }
+      return undefined;
+    } catch (error) {
+      return this.#refuse(`Can't read the append-only dir ${this.folder}: ${errorText(error)}`);
+    }
+  }
+
+  /**
+   * Up to version 6 Redis had a single file in `dir`. It becomes the base file of the folder, under its own name. The
+   * manifest goes first: a crash before the move is seen at the next start, because the file is not in the folder then.
+   */
+  #upgradeSingleFile(): Refusal | undefined {
+    const { dir, appendDirName, appendFileName } = this.#options;
+    const oldPath = path.join(dir, appendFileName);
+    const newPath = this.#pathOf(appendFileName);
+    const { base, incr } = this.#manifest;
+    try {
+      if (this.#files.stat(oldPath)?.kind !== 'file') return undefined;
+      const isUnused = base === undefined && incr.length === 0;
+      const isHalfDone = base?.name === appendFileName && incr.length === 0 && this.#files.stat(newPath) === undefined;
+      if (!isUnused && !isHalfDone) return undefined;
+      // Looked at before it is moved, so that the Redis that wrote it still finds it.
+      if (isRdb(this.#files, oldPath)) return this.#refuse(rdbRefusal(oldPath));
+      const unsaved = this.#persist({ base: { name: appendFileName, seq: 1 }, history: [], incr: [] });
+      if (unsaved !== undefined) return unsaved;
+      this.#files.rename(oldPath, newPath);
+      this.#files.syncDirectory(this.folder);
+      this.#files.syncDirectory(dir);
+    } catch (error) {
+      return this.#refuse(
+        `Error trying to move the old AOF file ${appendFileName} into dir ${appendDirName}: ${errorText(error)}`,
+      );
+    }
+    this.#log(
+      'notice',
+      `Successfully migrated an old-style AOF file (${appendFileName}) into the AOF directory (${appendDirName}).`,
+    );
+    return undefined;
+  }
+
+  /** History files, and what a crash left half written. */
+  #removeLeftovers(): Refusal | undefined {
+    const { appendFileName } = this.#options;
+    try {
+      this.#files.remove(this.#pathOf(tempManifestName(appendFileName)));
+      this.#files.remove(this.#pathOf(tempIncrName(appendFileName)));
+      for (const { name } of this.#manifest.history) {
+        this.#log('notice', `Removing the history file ${name} in the background`);
+        this.#files.remove(this.#pathOf(name));
+      }
+    } catch (error) {
+      return this.#refuse(`Can't remove old files from the append-only dir ${this.folder}: ${errorText(error)}`);
+    }
+    return this.#manifest.history.length === 0 ? undefined : this.#persist(withoutHistory(this.#manifest));
+  }
+
+  #openFile(name: string, mode: 'append' | 'create'): number | Refusal {
+    try {
+      return this.#files.open(this.#pathOf(name), mode);
+    } catch (error) {
+      return this.#refuse(`Can't open the append-only file ${name}: ${errorText(error)}`);
+    }
+  }
+
+  /** Writes `manifest` to disk, if it differs from what is there, and only then takes it over. */
+  #persist(manifest: AofManifest): Refusal | undefined {
+    if (manifest === this.#manifest) return undefined;
+    const { appendFileName } = this.#options;
+    const file = this.#pathOf(manifestName(appendFileName));
+    try {
+      replaceFile(this.#files, file, this.#pathOf(tempManifestName(appendFileName)), printManifest(manifest));
+    } catch (error) {
+      return this.#refuse(`Error trying to write the AOF manifest file ${file}: ${errorText(error)}`);
+    }
+    this.#manifest = manifest;
+    return undefined;
+  }
+
+  #describe(name: string, fd: number): OpenIncr | Refusal {
+    const found = this.dataFiles();
+    if (isRefusal(found)) {
+      this.#files.close(fd);
+      return found;
+    }
+    let totalBytes = 0;
+    let baseBytes = 0;
+    for (const file of found) {
+      totalBytes += file.sizeBytes;
+      if (file.kind === 'base') baseBytes = file.sizeBytes;
+    }
+    return { name, fd, sizeBytes: found[found.length - 1].sizeBytes, totalBytes, baseBytes };
+  }
+
+  #holdsData(name: string): boolean {
+    return (this.#files.stat(this.#pathOf(name))?.size ?? 0) > 0;
+  }
+
+  #pathOf(name: string): string {
+    return path.join(this.folder, name);
+  }
+
+  #lockPath(): string {
+    return this.#pathOf(`${this.#options.appendFileName}.lock`);
+  }
+
+  #refuse(reason: string): Refusal {
+    return refuse(this.#log, reason);
+  }
+}
+
+const MISSING = 'No such file or directory';
+
+/** True when the file begins like an RDB file does. */
+export function isRdb(files: FileSystem, file: string): boolean {
+  const magic = Buffer.alloc(5);
+  const fd = files.open(file, 'read');
+  try {
+    return files.read(fd, magic, 0, 5, 0) === 5 && magic.toString('latin1') === 'REDIS';
+  } finally {
+    files.close(fd);
+  }
+}
+
+/** What to do about a base file in RDB format. */
+export function rdbRefusal(file: string): string {
+  return (
+    `The AOF file ${file} begins with an RDB snapshot, which this version can not load yet. Start the server that wrote it ` +
+    "once more with 'aof-use-rdb-preamble no', run BGREWRITEAOF, wait until it is done, and stop it: then the file is in " +
+    'AOF format.'
+  );
+}

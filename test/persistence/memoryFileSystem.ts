@@ -1,0 +1,214 @@
+import path from 'node:path';
+import type { FileStat, FileSystem, OpenMode } from '../../src/persistence/io/fileSystem.js';
+
+interface Inode {
+  data: Buffer;
+  /** What a power cut leaves of it. */
+  durable: Buffer;
+}
+
+interface Descriptor {
+  readonly inode: Inode;
+  readonly file: string;
+}
+
+interface BackgroundSync {
+  readonly fd: number;
+  readonly done: (error: unknown) => void;
+}
+
+/** Thrown when the machine dies in the middle of a file operation. */
+export class PowerCut extends Error {}
+
+/**
+ * Files in memory on a disk that can be full, write short, fail, and lose at a power cut everything that was not synced:
+ * bytes without datasync(), names without syncDirectory().
+ */
+export class MemoryFileSystem implements FileSystem {
+  /** Bytes that fit on the disk. */
+  capacityBytes = Number.POSITIVE_INFINITY;
+  /** What a single write takes at most. */
+  writeBytesMax = Number.POSITIVE_INFINITY;
+  /** Operations that fail, with their error code: `faults.set('datasync', 'EIO')`. */
+  readonly faults = new Map<keyof FileSystem, string>();
+  /** How often each operation was called. */
+  readonly calls = new Map<keyof FileSystem, number>();
+  /** Background syncs under way; they end when the test says so. */
+  readonly backgroundSyncs: BackgroundSync[] = [];
+  /** Changing operations until the power goes. */
+  operationsLeft = Number.POSITIVE_INFINITY;
+
+  readonly #directories = new Set<string>(['/', '/data']);
+  readonly #names = new Map<string, Inode>();
+  readonly #durableNames = new Map<string, Inode>();
+  readonly #descriptors = new Map<number, Descriptor>();
+  #nextFd = 3;
+
+  /** The disk after a power cut. */
+  afterPowerCut(): MemoryFileSystem {
+    const next = new MemoryFileSystem();
+    for (const directory of this.#directories) next.#directories.add(directory);
+    for (const [name, inode] of this.#durableNames) next.put(name, inode.durable);
+    return next;
+  }
+
+  /** The disk after the process was killed: the kernel still writes everything. */
+  afterKill(): MemoryFileSystem {
+    const next = new MemoryFileSystem();
+    for (const directory of this.#directories) next.#directories.add(directory);
+    for (const [name, inode] of this.#names) next.put(name, inode.data);
+    return next;
+  }
+
+  put(file: string, data: Uint8Array | string): void {
+    const bytes = Buffer.from(data as Uint8Array);
+    const inode = { data: bytes, durable: bytes };
+    this.#names.set(file, inode);
+    this.#durableNames.set(file, inode);
+  }
+
+  /** The file's bytes, one a character; undefined when it does not exist. */
+  text(file: string): string | undefined {
+    return this.#names.get(file)?.data.toString('latin1');
+  }
+
+  get usedBytes(): number {
+    let used = 0;
+    for (const { data } of this.#names.values()) used += data.length;
+    return used;
+  }
+
+  get openDescriptors(): number {
+    return this.#descriptors.size;
+  }
+
+  /** Ends the oldest background sync. */
+  endBackgroundSync(errorCode?: string): void {
+    const sync = this.backgroundSyncs.shift();
+    if (sync === undefined) throw new Error('no background sync is under way');
+    if (errorCode === undefined) this.#settle(sync.fd);
+    sync.done(errorCode === undefined ? undefined : systemError(errorCode));
+  }
+
+  open(file: string, mode: OpenMode): number {
+    this.#enter('open', mode !== 'read' && mode !== 'update');
+    let inode = this.#names.get(file);
+    if (this.#directories.has(file)) throw systemError('EISDIR');
+    if (mode === 'exclusive' && inode !== undefined) throw systemError('EEXIST');
+    if (inode === undefined) {
+      if (mode === 'read' || mode === 'update' || !this.#directories.has(path.dirname(file)))
+        throw systemError('ENOENT');
+      inode = { data: Buffer.alloc(0), durable: Buffer.alloc(0) };
+      this.#names.set(file, inode);
+    } else if (mode === 'create') {
+      inode.data = Buffer.alloc(0);
+    }
+    const fd = this.#nextFd++;
+    this.#descriptors.set(fd, { inode, file });
+    return fd;
+  }
+
+  close(fd: number): void {
+    this.#enter('close', false);
+    if (!this.#descriptors.delete(fd)) throw systemError('EBADF');
+  }
+
+  read(fd: number, buf: Uint8Array, offset: number, length: number, position: number): number {
+    this.#enter('read', false);
+    return this.#inode(fd).data.copy(buf, offset, position, position + length);
+  }
+
+  write(fd: number, buf: Uint8Array, offset: number, length: number): number {
+    this.#enter('write', true);
+    const inode = this.#inode(fd);
+    const count = Math.min(length, this.writeBytesMax, this.capacityBytes - this.usedBytes);
+    if (count <= 0 && length > 0) throw systemError('ENOSPC');
+    inode.data = Buffer.concat([inode.data, buf.subarray(offset, offset + count)]);
+    return count;
+  }
+
+  truncate(fd: number, length: number): void {
+    this.#enter('truncate', true);
+    const inode = this.#inode(fd);
+    inode.data = Buffer.from(inode.data.subarray(0, length));
+  }
+
+  datasync(fd: number): void {
+    this.#enter('datasync', true);
+    this.#settle(fd);
+  }
+
+  datasyncInBackground(fd: number, done: (error: unknown) => void): void {
+    this.#enter('datasyncInBackground', false);
+    this.#inode(fd);
+    this.backgroundSyncs.push({ fd, done });
+  }
+
+  size(fd: number): number {
+    return this.#inode(fd).data.length;
+  }
+
+  stat(file: string): FileStat | undefined {
+    this.#enter('stat', false);
+    if (this.#directories.has(file)) return { kind: 'directory', size: 0 };
+    const inode = this.#names.get(file);
+    return inode === undefined ? undefined : { kind: 'file', size: inode.data.length };
+  }
+
+  list(directory: string): string[] {
+    this.#enter('list', false);
+    return [...this.#names.keys()]
+      .filter((name) => path.dirname(name) === directory)
+      .map((name) => path.basename(name));
+  }
+
+  rename(from: string, to: string): void {
+    this.#enter('rename', true);
+    const inode = this.#names.get(from);
+    if (inode === undefined) throw systemError('ENOENT');
+    this.#names.delete(from);
+    this.#names.set(to, inode);
+  }
+
+  remove(file: string): void {
+    this.#enter('remove', true);
+    this.#names.delete(file);
+  }
+
+  makeDirectory(directory: string): void {
+    this.#enter('makeDirectory', true);
+    this.#directories.add(directory);
+  }
+
+  syncDirectory(directory: string): void {
+    this.#enter('syncDirectory', true);
+    for (const name of this.#durableNames.keys()) {
+      if (path.dirname(name) === directory && !this.#names.has(name)) this.#durableNames.delete(name);
+    }
+    for (const [name, inode] of this.#names) {
+      if (path.dirname(name) === directory) this.#durableNames.set(name, inode);
+    }
+  }
+
+  #settle(fd: number): void {
+    const inode = this.#inode(fd);
+    inode.durable = inode.data;
+  }
+
+  #inode(fd: number): Inode {
+    const descriptor = this.#descriptors.get(fd);
+    if (descriptor === undefined) throw systemError('EBADF');
+    return descriptor.inode;
+  }
+
+  #enter(operation: keyof FileSystem, changes: boolean): void {
+    this.calls.set(operation, (this.calls.get(operation) ?? 0) + 1);
+    if (changes && this.operationsLeft-- <= 0) throw new PowerCut(operation);
+    const code = this.faults.get(operation);
+    if (code !== undefined) throw systemError(code);
+  }
+}
+
+export function systemError(code: string): NodeJS.ErrnoException {
+  return Object.assign(new Error(`${code}: made up by the test`), { code });
+}
