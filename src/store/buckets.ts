@@ -1,0 +1,110 @@
+/**
+ * Bucket memory for tables: chunks of 4096 buckets (256 KiB) of shared memory, so that a table grows without ever
+ * allocating, clearing or copying more than one chunk at a time.
+ *
+ *   chunk    | bucket 0 | bucket 1 | ... | bucket 4095 |
+ *   bucket   | child | tags 0-3 | tags 4-7 | tags 8-11 | ref 0 | ref 1 | ... | ref 11 |      16 words, one cache line
+ *
+ * Invariants: a chunk that the pool hands out is all zeros; an overflow bucket in use is linked from exactly one child
+ * word; a free one is all zeros except its child word, which links the free ones.
+ */
+import { assert } from '../base/assert.js';
+
+export const BUCKET_WORDS = 16;
+export const BUCKET_BYTES = BUCKET_WORDS * 4;
+/** Entries in a bucket. */
+export const PLACES = 12;
+/** Words before the tags, and before the references. */
+export const TAGS = 1;
+export const REFS = 4;
+
+export const CHUNK_SHIFT = 12;
+const CHUNK_BUCKETS = 1 << CHUNK_SHIFT;
+export const INDEX_MASK = CHUNK_BUCKETS - 1;
+
+/** Chunks that are kept for the next taker; the collector gets the rest. */
+const KEEP = 16;
+
+/** The chunks that no table of the server uses at the moment. */
+export class ChunkPool {
+  private readonly free: Int32Array[] = [];
+
+  take(): Int32Array {
+    return this.free.pop()?.fill(0) ?? new Int32Array(new SharedArrayBuffer(CHUNK_BUCKETS * BUCKET_BYTES));
+  }
+
+  give(chunk: Int32Array): void {
+    if (this.free.length < KEEP) this.free.push(chunk);
+  }
+}
+
+/** The overflow buckets of one table, numbered from 1: bucket b is at index b - 1. */
+export class OverflowBuckets {
+  readonly chunks: Int32Array[] = [];
+  /** Buckets in use. */
+  used = 0;
+  /** Buckets that were ever in use since the last time that none was: these the chunks hold. */
+  touched = 0;
+  private freeHead = 0;
+  private readonly pool: ChunkPool;
+
+  constructor(pool: ChunkPool) {
+    this.pool = pool;
+  }
+
+  take(): number {
+    this.used++;
+    const free = this.freeHead;
+    if (free !== 0) {
+      const chunk = this.chunks[(free - 1) >>> CHUNK_SHIFT];
+      const base = ((free - 1) & INDEX_MASK) << 4;
+      this.freeHead = chunk[base];
+      chunk[base] = 0;
+      return free;
+    }
+    if ((this.touched & INDEX_MASK) === 0) this.chunks.push(this.pool.take());
+    return ++this.touched;
+  }
+
+  give(bucket: number): void {
+    const chunk = this.chunks[(bucket - 1) >>> CHUNK_SHIFT];
+    const base = ((bucket - 1) & INDEX_MASK) << 4;
+    chunk.fill(0, base, base + BUCKET_WORDS);
+    chunk[base] = this.freeHead;
+    this.freeHead = bucket;
+    if (--this.used === 0) this.reset();
+  }
+
+  /** Forgets all buckets. */
+  reset(): void {
+    while (this.chunks.length > 0) this.pool.give(this.chunks.pop()!);
+    this.freeHead = 0;
+    this.used = 0;
+    this.touched = 0;
+  }
+
+  /** `linked` are the buckets that chains lead to. */
+  verify(linked: ReadonlySet<number>): void {
+    assert(linked.size === this.used, `${linked.size} overflow buckets are linked, ${this.used} are in use`);
+    const free = new Set<number>();
+    for (let bucket = this.freeHead; bucket !== 0; ) {
+      assert(!linked.has(bucket) && !free.has(bucket), 'a free overflow bucket is free, and once');
+      free.add(bucket);
+      const chunk = this.chunks[(bucket - 1) >>> CHUNK_SHIFT];
+      const base = ((bucket - 1) & INDEX_MASK) << 4;
+      for (let i = TAGS; i < BUCKET_WORDS; i++) assert(chunk[base + i] === 0, 'a free overflow bucket is empty');
+      bucket = chunk[base];
+    }
+    assert(linked.size + free.size === this.touched, 'an overflow bucket is in use or free');
+  }
+}
+
+export function tagOf(chunk: Int32Array, base: number, place: number): number {
+  return (chunk[base + TAGS + (place >> 2)] >>> ((place & 3) << 3)) & 0xff;
+}
+
+export function setTag(chunk: Int32Array, base: number, place: number, tag: number): void {
+  const shift = (place & 3) << 3;
+  const at = base + TAGS + (place >> 2);
+  chunk[at] = (chunk[at] & ~(0xff << shift)) | (tag << shift);
+}

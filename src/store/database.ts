@@ -1,0 +1,249 @@
+/**
+ * One database, as commands see it. How entries are kept is told in keyspace.ts.
+ *
+ * Ownership: references and views die at the next write of any database of the store. The bytes handed to a writing method
+ * may lie inside the store (a view from readValue or readKey), but must then be passed as the view has them, not as a
+ * subarray.
+ *
+ * The store knows no clock: an expired entry is there until somebody deletes it.
+ */
+import { assert } from '../base/assert.js';
+import { EXPIRES, HANDLE } from './entry.js';
+import { ExpiryWheel } from './expiry.js';
+import { Keyspace } from './keyspace.js';
+import type { StoredObject } from './objects.js';
+import { SlotIndex } from './slots.js';
+import { Table } from './table.js';
+import { type ByteView, ENCODING_DEFAULT, ENCODING_RAW, NO_EXPIRE, type Ref, TYPE_STRING } from './types.js';
+
+export class Database extends Keyspace {
+  /** Makes the key a string with this value and expire time (NO_EXPIRE for none), whatever it was before. */
+  put(kbuf: Uint8Array, ks: number, ke: number, vbuf: Uint8Array, vs: number, ve: number, expireAtMs: number): Ref {
+    const old = this.find(kbuf, ks, ke);
+    if (old !== 0) return this.overwrite(old, TYPE_STRING, ENCODING_DEFAULT, vbuf, vs, ve, expireAtMs);
+    return this.add(TYPE_STRING, ENCODING_DEFAULT, kbuf, ks, ke, vbuf, vs, ve, expireAtMs);
+  }
+
+  /** Makes the key a value of any type whose bytes are given. */
+  putTyped(
+    type: number,
+    encoding: number,
+    kbuf: Uint8Array,
+    ks: number,
+    ke: number,
+    vbuf: Uint8Array,
+    vs: number,
+    ve: number,
+    expireAtMs: number,
+  ): Ref {
+    const old = this.find(kbuf, ks, ke);
+    if (old !== 0) return this.overwrite(old, type, encoding, vbuf, vs, ve, expireAtMs);
+    return this.add(type, encoding, kbuf, ks, ke, vbuf, vs, ve, expireAtMs);
+  }
+
+  /** Makes the key a value of any type that lives in an object. */
+  putObject(
+    type: number,
+    encoding: number,
+    kbuf: Uint8Array,
+    ks: number,
+    ke: number,
+    object: StoredObject,
+    expireAtMs: number,
+  ): Ref {
+    const handle = this.objects.add(object);
+    try {
+      return this.putHandle(type, encoding, kbuf, ks, ke, handle, expireAtMs);
+    } catch (error) {
+      this.objects.remove(handle);
+      throw error;
+    }
+  }
+
+  /** Replaces the value by a string; the expire time stays. */
+  setValue(ref: Ref, vbuf: Uint8Array, vs: number, ve: number): Ref {
+    return this.overwrite(ref, TYPE_STRING, ENCODING_DEFAULT, vbuf, vs, ve, this.expireAtMs(ref));
+  }
+
+  /**
+   * Changes the length of a string: what fits of it stays, new bytes are zero; growing again and again costs no more than
+   * in proportion to what is added. Answers the writable value; the entry may have moved to {@link lastRef}.
+   */
+  resizeValue(ref: Ref, newLength: number): ByteView {
+    const length = this.valueLength(ref);
+    const moved =
+      (this.word1(ref) & HANDLE) !== 0 ? this.resizeLarge(ref, newLength) : this.resizeInline(ref, newLength);
+    this.moved = moved;
+    this.setEncoding(moved, ENCODING_RAW);
+    const view = this.readValue(moved);
+    if (newLength > length) view.buf.fill(0, view.start + length, view.end);
+    return view;
+  }
+
+  /** Where resizeValue left the entry. */
+  get lastRef(): Ref {
+    return this.moved;
+  }
+
+  /** Adds or changes the expire time. */
+  setExpire(ref: Ref, expireAtMs: number): Ref {
+    if (expireAtMs === NO_EXPIRE) return this.persist(ref);
+    if ((this.word1(ref) & EXPIRES) !== 0) {
+      this.wheel.update(ref, expireAtMs);
+      return ref;
+    }
+    const moved = this.reallocateWhole(ref, true);
+    this.wheel.insert(moved, expireAtMs);
+    return moved;
+  }
+
+  /** Removes the expire time. */
+  persist(ref: Ref): Ref {
+    return (this.word1(ref) & EXPIRES) === 0 ? ref : this.reallocateWhole(ref, false);
+  }
+
+  delete(ref: Ref): void {
+    this.unlink(ref);
+    this.memory.freeEntry(ref);
+  }
+
+  deleteKey(buf: Uint8Array, start: number, end: number): boolean {
+    const ref = this.find(buf, start, end);
+    if (ref === 0) return false;
+    this.delete(ref);
+    return true;
+  }
+
+  /** Copies the value, of any type, to a key of `target` (which may be this database), whatever that key was before. */
+  copyTo(ref: Ref, target: Database, kbuf: Uint8Array, ks: number, ke: number, expireAtMs: number): Ref {
+    if (target === this && this.find(kbuf, ks, ke) === ref) return ref;
+    const object = this.object(ref);
+    if (object !== undefined) {
+      return target.putObject(this.type(ref), this.encoding(ref), kbuf, ks, ke, object.clone(), expireAtMs);
+    }
+    const value = this.readValue(ref);
+    return target.putTyped(
+      this.type(ref),
+      this.encoding(ref),
+      kbuf,
+      ks,
+      ke,
+      value.buf,
+      value.start,
+      value.end,
+      expireAtMs,
+    );
+  }
+
+  /** Moves the value to a key of `target`, whatever that was before; it keeps its expire time and its LRU or LFU bits. */
+  moveTo(ref: Ref, target: Database, kbuf: Uint8Array, ks: number, ke: number): Ref {
+    if (target === this && this.find(kbuf, ks, ke) === ref) return ref;
+    const type = this.type(ref);
+    const encoding = this.encoding(ref);
+    const expireAtMs = this.expireAtMs(ref);
+    let moved: Ref;
+    if ((this.word1(ref) & HANDLE) !== 0) {
+      moved = target.putHandle(type, encoding, kbuf, ks, ke, this.reader.handle(ref), expireAtMs);
+      this.setWord1(ref, this.word1(ref) & ~HANDLE);
+    } else {
+      const value = this.readValue(ref);
+      moved = target.putTyped(type, encoding, kbuf, ks, ke, value.buf, value.start, value.end, expireAtMs);
+    }
+    target.setLru(moved, this.getLru(ref));
+    this.delete(ref);
+    return moved;
+  }
+
+  /** Gives the entry another key, whatever that was before. */
+  rename(ref: Ref, kbuf: Uint8Array, ks: number, ke: number): Ref {
+    return this.moveTo(ref, this, kbuf, ks, ke);
+  }
+
+  /** Removes all keys. Their memory is given back by the store's step(), or at once when no other database has keys. */
+  clear(): void {
+    const dead = this.table;
+    this.table = new Table(dead.ownerId, this.reader, this.hasher, this.memory.pool);
+    this.wheel = new ExpiryWheel(this.memory.arena.segments, this.memory.expireDistance);
+    if (this.slots !== undefined) this.slots = new SlotIndex(this.words);
+    this.memory.bury(dead);
+  }
+
+  /** SWAPDB: exchanges the contents of two databases. */
+  exchange(other: Database): void {
+    const { table, wheel, slots } = this;
+    this.table = other.table;
+    this.wheel = other.wheel;
+    this.slots = other.slots;
+    other.table = table;
+    other.wheel = wheel;
+    other.slots = slots;
+  }
+
+  /**
+   * One step of SCAN: visits the entries of one bucket, answers the next cursor, 0 at the end. Cursors are integers below
+   * 2^32, 0 starts. A key that is there from the first to the last step is visited at least once. The visit may delete the
+   * entry it is given and must write nothing else.
+   */
+  scan(cursor: number, visit: (ref: Ref) => void): number {
+    return this.table.scan(cursor, visit);
+  }
+
+  /** Visits every entry under the rules of {@link scan}. */
+  forEach(visit: (ref: Ref) => void): void {
+    this.table.forEach(visit);
+  }
+
+  /** A random entry, each with the same probability; 0 when there is none. */
+  randomRef(): Ref {
+    return this.table.random(this.random);
+  }
+
+  /** Cluster mode: how many keys a slot has. O(1). */
+  slotKeyCount(slot: number): number {
+    return this.slots === undefined ? 0 : this.slots.count(slot);
+  }
+
+  /** Cluster mode: the first key of a slot; 0 when there is none. */
+  slotFirst(slot: number): Ref {
+    return this.slots === undefined ? 0 : this.slots.first(slot);
+  }
+
+  /** Cluster mode: the next key of the same slot. Ask before deleting the entry. */
+  slotNext(ref: Ref): Ref {
+    return this.slots === undefined ? 0 : this.slots.next(ref);
+  }
+
+  /**
+   * A key that is due, whose deletion is the caller's: it is answered again until then. 0 when a bounded amount of work
+   * found none; then {@link expiryBehind} tells whether to call again.
+   */
+  nextExpired(nowMs: number): Ref {
+    return this.wheel.nextDue(nowMs);
+  }
+
+  expiryBehind(nowMs: number): boolean {
+    return this.wheel.isBehind(nowMs);
+  }
+
+  /** Background work on the index: up to `units` buckets, about a microsecond each. Answers whether more remains. */
+  step(units: number): boolean {
+    return this.table.step(units);
+  }
+
+  /** Bytes of index, wheel and slot lists. */
+  get indexBytes(): number {
+    return this.table.bytesUsed + this.wheel.bytesUsed + (this.slots?.bytesUsed ?? 0);
+  }
+
+  /** Checks the three structures against each other and visits every entry. */
+  verify(visit: (ref: Ref) => void): void {
+    let expires = 0;
+    this.table.verify((ref) => {
+      if (this.expireAtMs(ref) !== NO_EXPIRE) expires++;
+      visit(ref);
+    });
+    assert(expires === this.wheel.count, `${expires} entries expire, the wheel has ${this.wheel.count}`);
+    this.wheel.verify((ref) => this.expireAtMs(ref));
+    this.slots?.verify(this.size, (ref) => this.slotOf(ref));
+  }
+}

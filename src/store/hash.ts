@@ -1,0 +1,123 @@
+/**
+ * HalfSipHash-1-3 (Aumasson and Bernstein): a keyed 32-bit hash made for tables that strangers fill. Without the key, which
+ * each server draws at its start, nobody can choose keys that fall into one bucket; the cheaper multiply hashes have
+ * collisions that hold for every seed. About 25 ns for a 16-byte key.
+ *
+ * The same hash is computed from a key in a receive buffer (any alignment) and from a key inside an entry (8-byte aligned,
+ * read by words). The former leaves the key's words behind, so that the comparison with an entry and the copy into a new
+ * one take a word at a time too:
+ *
+ *   key  a b c d | e f g h | i j        words   [dcba] [hgfe] [..ji]      fullWords 2, tailMask 0x0000ffff
+ */
+import { endianness } from 'node:os';
+import { assert } from '../base/assert.js';
+
+/** Keys up to this long leave their words behind; their length fits the entry header. */
+export const SHORT_KEY_MAX = 255;
+
+assert(endianness() === 'LE', 'the store reads memory by little-endian words');
+
+export class Hasher {
+  /** The words of the last short key hashed by {@link hash}; the last one is padded with zeros. */
+  readonly words = new Int32Array(((SHORT_KEY_MAX + 3) >> 2) + 1);
+  fullWords = 0;
+  /** Which bits of words[fullWords] belong to the key; 0 when its length is a multiple of four. */
+  tailMask = 0;
+
+  private readonly k0: number;
+  private readonly k1: number;
+
+  constructor(k0: number, k1: number) {
+    this.k0 = k0 | 0;
+    this.k1 = k1 | 0;
+  }
+
+  /** The hash of the key buf[start, end) as a signed 32-bit integer. */
+  hash(buf: Uint8Array, start: number, end: number): number {
+    const length = end - start;
+    const words = this.words;
+    const keep = length <= SHORT_KEY_MAX;
+    let v0 = this.k0;
+    let v1 = this.k1;
+    let v2 = this.k0 ^ 0x6c796765;
+    let v3 = this.k1 ^ 0x74656462;
+    const n = length >> 2;
+    let at = start;
+    for (let i = 0; i < n; i++, at += 4) {
+      const m = buf[at] | (buf[at + 1] << 8) | (buf[at + 2] << 16) | (buf[at + 3] << 24);
+      if (keep) words[i] = m;
+      v3 ^= m;
+      v0 = (v0 + v1) | 0;
+      v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0;
+      v0 = (v0 << 16) | (v0 >>> 16);
+      v2 = (v2 + v3) | 0;
+      v3 = ((v3 << 8) | (v3 >>> 24)) ^ v2;
+      v0 = (v0 + v3) | 0;
+      v3 = ((v3 << 7) | (v3 >>> 25)) ^ v0;
+      v2 = (v2 + v1) | 0;
+      v1 = ((v1 << 13) | (v1 >>> 19)) ^ v2;
+      v2 = (v2 << 16) | (v2 >>> 16);
+      v0 ^= m;
+    }
+    let tail = 0;
+    for (let shift = 0; at < end; at++, shift += 8) tail |= buf[at] << shift;
+    if (keep) {
+      words[n] = tail;
+      this.fullWords = n;
+      this.tailMask = (1 << ((length & 3) << 3)) - 1;
+    }
+    return finish(v0, v1, v2, v3, tail | (length << 24));
+  }
+
+  /** The same hash of a short key that starts at words[index]. The bytes behind it may hold anything. */
+  hashWords(words: Int32Array, index: number, length: number): number {
+    let v0 = this.k0;
+    let v1 = this.k1;
+    let v2 = this.k0 ^ 0x6c796765;
+    let v3 = this.k1 ^ 0x74656462;
+    const n = length >> 2;
+    for (let i = 0; i < n; i++) {
+      const m = words[index + i];
+      v3 ^= m;
+      v0 = (v0 + v1) | 0;
+      v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0;
+      v0 = (v0 << 16) | (v0 >>> 16);
+      v2 = (v2 + v3) | 0;
+      v3 = ((v3 << 8) | (v3 >>> 24)) ^ v2;
+      v0 = (v0 + v3) | 0;
+      v3 = ((v3 << 7) | (v3 >>> 25)) ^ v0;
+      v2 = (v2 + v1) | 0;
+      v1 = ((v1 << 13) | (v1 >>> 19)) ^ v2;
+      v2 = (v2 << 16) | (v2 >>> 16);
+      v0 ^= m;
+    }
+    const mask = (1 << ((length & 3) << 3)) - 1;
+    const tail = mask === 0 ? 0 : words[index + n] & mask;
+    return finish(v0, v1, v2, v3, tail | (length << 24));
+  }
+}
+
+/** The last word, which carries the length, and the three finishing rounds. */
+function finish(a: number, b: number, c: number, d: number, last: number): number {
+  let v0 = a;
+  let v1 = b;
+  let v2 = c;
+  let v3 = d ^ last;
+  for (let round = 0; round < 4; round++) {
+    v0 = (v0 + v1) | 0;
+    v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0;
+    v0 = (v0 << 16) | (v0 >>> 16);
+    v2 = (v2 + v3) | 0;
+    v3 = ((v3 << 8) | (v3 >>> 24)) ^ v2;
+    v0 = (v0 + v3) | 0;
+    v3 = ((v3 << 7) | (v3 >>> 25)) ^ v0;
+    v2 = (v2 + v1) | 0;
+    v1 = ((v1 << 13) | (v1 >>> 19)) ^ v2;
+    v2 = (v2 << 16) | (v2 >>> 16);
+    if (round === 0) {
+      v0 ^= last;
+      v2 ^= 0xff;
+    }
+  }
+  return v1 ^ v3;
+}

@@ -1,0 +1,218 @@
+/**
+ * What all databases of one server share: the arena, the large objects, the hash key, and the tables that wait to be freed.
+ * Also the only place that allocates, fills and frees the blocks of entries (layout: entry.ts).
+ */
+import { Arena } from './arena.js';
+import { ChunkPool } from './buckets.js';
+import { Copier } from './copy.js';
+import {
+  ENCODING_SHIFT,
+  EntryReader,
+  EXPIRE_UNITS,
+  EXPIRES,
+  HANDLE,
+  HEADER_BYTES,
+  INLINE_KEY_MAX,
+  KEY_LENGTH_SHIFT,
+  LONG_KEY,
+  OWNER_SHIFT,
+  SLOT_UNITS,
+  TYPE_SHIFT,
+} from './entry.js';
+import { Hasher, SHORT_KEY_MAX } from './hash.js';
+import { LargeBytes, ObjectTable } from './objects.js';
+import { MAX_SEGMENTS, SEGMENT_SHIFT, UNIT_MASK } from './segments.js';
+import { CLASS_UNITS, classOf, MAX_BLOCK_UNITS, UNIT_SHIFT } from './size-class.js';
+import type { Table } from './table.js';
+import { type Ref, StoreFullError } from './types.js';
+
+/** What a handle takes in an entry: itself, and the bytes to the next word. */
+export const HANDLE_AREA_BYTES = 7;
+
+export class Memory {
+  readonly arena: Arena;
+  readonly objects = new ObjectTable();
+  readonly reader: EntryReader;
+  readonly hasher: Hasher;
+  readonly pool = new ChunkPool();
+  readonly copier = new Copier();
+  /** Units between the expire time and the header. */
+  readonly expireDistance: number;
+  private readonly words: Int32Array[];
+  private readonly slotUnits: number;
+  private readonly graveyard: Table[] = [];
+  /** Entries that the tables of the graveyard still hold. */
+  private buried = 0;
+
+  constructor(k0: number, k1: number, clusterMode: boolean, maxSegments = MAX_SEGMENTS) {
+    this.arena = new Arena(maxSegments);
+    this.words = this.arena.words;
+    this.reader = new EntryReader(this.arena, this.objects);
+    this.hasher = new Hasher(k0, k1);
+    this.slotUnits = clusterMode ? SLOT_UNITS : 0;
+    this.expireDistance = EXPIRE_UNITS + this.slotUnits;
+  }
+
+  /** A block for an entry with so many bytes behind its header; nothing of it is filled in. */
+  allocate(keyArea: number, valueArea: number, expires: boolean): Ref {
+    const prefix = this.slotUnits + (expires ? EXPIRE_UNITS : 0);
+    const units = prefix + ((HEADER_BYTES + keyArea + valueArea + 7) >> UNIT_SHIFT);
+    if (units > MAX_BLOCK_UNITS) throw new StoreFullError('an entry larger than the largest block');
+    return (this.arena.allocate(classOf(units)) + prefix) | 0;
+  }
+
+  /** Gives the block back. What its handles lead to stays. */
+  freeBlock(ref: Ref): void {
+    this.arena.free(this.blockOf(ref));
+  }
+
+  /** Frees the entry and all that it holds. */
+  freeEntry(ref: Ref): void {
+    this.freeValue(ref);
+    const key = this.reader.keyHandle(ref);
+    if (key !== 0) this.objects.remove(key);
+    this.freeBlock(ref);
+  }
+
+  /** Frees what the value's handle leads to, if it has one. */
+  freeValue(ref: Ref): void {
+    if ((this.words[ref >>> SEGMENT_SHIFT][((ref & UNIT_MASK) << 1) + 1] & HANDLE) === 0) return;
+    this.objects.remove(this.reader.handle(ref));
+  }
+
+  /** The first unit of an entry's block. */
+  blockOf(ref: Ref): number {
+    const word1 = this.words[ref >>> SEGMENT_SHIFT][((ref & UNIT_MASK) << 1) + 1];
+    return (ref - this.slotUnits - ((word1 & EXPIRES) === 0 ? 0 : EXPIRE_UNITS)) | 0;
+  }
+
+  /** Bytes of the block that an entry occupies. */
+  blockBytes(ref: Ref): number {
+    return CLASS_UNITS[this.arena.classAt(ref)] << UNIT_SHIFT;
+  }
+
+  /** Bytes of the block behind the header, whether used or not. */
+  payloadBytes(ref: Ref): number {
+    const prefix = ref - this.blockOf(ref);
+    return this.blockBytes(ref) - (prefix << UNIT_SHIFT) - HEADER_BYTES;
+  }
+
+  /**
+   * A new entry with header and key: the key of buf[start, end), which has just been hashed. Its value is empty; links and
+   * expire time are the caller's.
+   */
+  create(
+    owner: number,
+    type: number,
+    encoding: number,
+    buf: Uint8Array,
+    start: number,
+    end: number,
+    valueArea: number,
+    expires: boolean,
+  ): Ref {
+    const length = end - start;
+    const flags = (type << TYPE_SHIFT) | (encoding << ENCODING_SHIFT) | (expires ? EXPIRES : 0);
+    if (length > SHORT_KEY_MAX) return this.createLong(owner, flags, buf, start, end, valueArea, expires);
+    const ref = this.allocate(length, valueArea, expires);
+    const words = this.words[ref >>> SEGMENT_SHIFT];
+    const at = (ref & UNIT_MASK) << 1;
+    words[at] = owner << OWNER_SHIFT;
+    words[at + 1] = flags | (length << KEY_LENGTH_SHIFT);
+    const hasher = this.hasher;
+    const full = hasher.fullWords;
+    for (let i = 0; i < full; i++) words[at + 2 + i] = hasher.words[i];
+    if (hasher.tailMask !== 0) words[at + 2 + full] = hasher.words[full];
+    return ref;
+  }
+
+  private createLong(
+    owner: number,
+    flags: number,
+    buf: Uint8Array,
+    start: number,
+    end: number,
+    valueArea: number,
+    expires: boolean,
+  ): Ref {
+    const length = end - start;
+    const inline = length <= INLINE_KEY_MAX;
+    const ref = this.allocate(inline ? 4 + length : 4, valueArea, expires);
+    const segment = ref >>> SEGMENT_SHIFT;
+    const words = this.words[segment];
+    const at = (ref & UNIT_MASK) << 1;
+    words[at] = owner << OWNER_SHIFT;
+    words[at + 1] = flags | LONG_KEY;
+    const { bytes, data } = this.arena.segments;
+    if (inline) {
+      words[at + 2] = length;
+      this.copier.copy(bytes[segment], data[segment], (at + 3) << 2, buf, start, end);
+      return ref;
+    }
+    try {
+      words[at + 2] = ~this.addLarge(buf, start, end);
+    } catch (error) {
+      this.freeBlock(ref);
+      throw error;
+    }
+    return ref;
+  }
+
+  /** Copies a range into memory of its own; answers its handle. */
+  addLarge(buf: Uint8Array, start: number, end: number): number {
+    const length = end - start;
+    const large = new LargeBytes(length, length);
+    this.copier.copy(large.bytes, large.data, 0, buf, start, end);
+    return this.objects.add(large);
+  }
+
+  /** Copies the first `length` bytes behind the header from one entry to another. */
+  copyPayload(from: Ref, to: Ref, length: number): void {
+    const source = this.words[from >>> SEGMENT_SHIFT];
+    const target = this.words[to >>> SEGMENT_SHIFT];
+    const sourceAt = ((from & UNIT_MASK) << 1) + 2;
+    const targetAt = ((to & UNIT_MASK) << 1) + 2;
+    const count = (length + 3) >> 2;
+    if (count > 64) target.set(source.subarray(sourceAt, sourceAt + count), targetAt);
+    else for (let i = 0; i < count; i++) target[targetAt + i] = source[sourceAt + i];
+  }
+
+  /** Takes over a table that nobody uses any more; {@link reap} frees it in slices. */
+  bury(table: Table): void {
+    if (table.bucketCount === 0) return;
+    this.graveyard.push(table);
+    this.buried += table.count;
+    if (this.buried !== this.arena.usedBlocks) return;
+    // Nothing else is alive: no need to look at each entry.
+    for (const dead of this.graveyard) dead.discard();
+    this.graveyard.length = 0;
+    this.buried = 0;
+    this.objects.reset();
+    this.arena.reset();
+  }
+
+  /** Frees up to `units` buckets of buried tables, then spare memory. Answers whether more remains. */
+  reap(units: number): boolean {
+    const table = this.graveyard[this.graveyard.length - 1];
+    if (table === undefined) return this.arena.trim();
+    if (!table.drain(units, this.freeBuried)) this.graveyard.pop();
+    return true;
+  }
+
+  private readonly freeBuried = (ref: Ref): void => {
+    this.buried--;
+    this.freeEntry(ref);
+  };
+
+  /** Visits the tables that wait to be freed. */
+  forEachBuried(visit: (table: Table) => void): void {
+    for (const table of this.graveyard) visit(table);
+  }
+
+  /** Bytes of everything but the databases' own tables and lists. */
+  get bytesUsed(): number {
+    let bytes = this.arena.usedBytes + this.objects.bytesUsed;
+    for (const table of this.graveyard) bytes += table.bytesUsed;
+    return bytes;
+  }
+}

@@ -1,0 +1,87 @@
+/** The keyspace of one server: its databases and the memory they share. */
+import { assert } from '../base/assert.js';
+import type { Random } from '../base/prng.js';
+import { Database } from './database.js';
+import { Memory } from './memory.js';
+
+export interface StoreOptions {
+  /** How many databases SELECT reaches. */
+  readonly databases: number;
+  /** Keeps count and list of the keys of each of the 16384 slots: 8 bytes more a key. */
+  readonly clusterMode: boolean;
+  /** The hash key, two 32-bit words; drawn from `random` when absent. */
+  readonly hashSeed?: readonly [number, number];
+  readonly random: Random;
+  /** Limit of the arena in segments of 4 MiB; 8192 (32 GiB) when absent. */
+  readonly maxSegments?: number;
+}
+
+export class Store {
+  readonly databases: readonly Database[];
+  private readonly memory: Memory;
+  /** The database whose index is looked after next. */
+  private turn = 0;
+
+  constructor(options: StoreOptions) {
+    const { random, clusterMode } = options;
+    const [k0, k1] = options.hashSeed ?? [random.nextU32(), random.nextU32()];
+    this.memory = new Memory(k0, k1, clusterMode, options.maxSegments);
+    const databases: Database[] = [];
+    for (let i = 0; i < options.databases; i++) databases.push(new Database(i, this.memory, random, clusterMode));
+    this.databases = databases;
+  }
+
+  /** Bytes that keys, values, index and bookkeeping occupy. */
+  usedBytes(): number {
+    let bytes = this.memory.bytesUsed;
+    for (const database of this.databases) bytes += database.indexBytes;
+    return bytes;
+  }
+
+  /** Bytes of address space that the arena holds, written or not. */
+  reservedBytes(): number {
+    return this.memory.arena.segments.reservedBytes;
+  }
+
+  /** SWAPDB: the databases exchange their contents; the Database objects stay where they are. */
+  swap(a: number, b: number): void {
+    if (a !== b) this.databases[a].exchange(this.databases[b]);
+  }
+
+  /** FLUSHALL. Does not look at the keys: memory is taken back as a whole. */
+  clear(): void {
+    for (const database of this.databases) database.clear();
+  }
+
+  /**
+   * Background work: frees what was cleared, shrinks tables, gives memory back. A unit is one bucket, about a
+   * microsecond. Answers whether more remains.
+   */
+  step(units: number): boolean {
+    const database = this.databases[this.turn];
+    this.turn = (this.turn + 1) % this.databases.length;
+    const more = database.step(units);
+    return this.memory.reap(units) || more;
+  }
+
+  /** Checks every structure against every other. Slow. */
+  verify(): void {
+    const blocks = new Set<number>();
+    const handles = new Set<number>();
+    const { reader } = this.memory;
+    const visit = (ref: number): void => {
+      const block = this.memory.blockOf(ref);
+      assert(!blocks.has(block), 'an entry is in one table, once');
+      blocks.add(block);
+      for (const handle of [reader.keyHandle(ref), reader.valueHandle(ref)]) {
+        if (handle === 0) continue;
+        assert(!handles.has(handle), 'a handle is held once');
+        handles.add(handle);
+      }
+    };
+    for (const database of this.databases) database.verify(visit);
+    this.memory.forEachBuried((table) => table.forEachUndrained(visit));
+    this.memory.arena.verify(blocks);
+    this.memory.objects.verify(handles);
+  }
+}

@@ -1,0 +1,510 @@
+/**
+ * The index from keys to entries: linear hashing over buckets of one cache line.
+ *
+ *   bucket   | child | tags 0-3 | tags 4-7 | tags 8-11 | ref 0 | ref 1 | ... | ref 11 |      16 words = 64 bytes
+ *
+ *   child    0, or the overflow bucket that continues this one
+ *   tag      the top 8 bits of an entry's hash: one key in 256 costs a look at the wrong entry
+ *   ref      the entry; 0 when the place is free
+ *
+ * The table grows by one bucket at a time (Litwin's linear hashing): with N buckets, 2^L <= N < 2^(L+1), bucket
+ * N - 2^L is split between itself and the new bucket N. So no resize ever stalls, memory grows with the number of keys and
+ * is never doubled, and shrinking is the same in reverse:
+ *
+ *   buckets   0 ..... split ..... 2^L ..... N
+ *             |already| not yet  |  their  |
+ *             | split |  split   | halves  |       address: low L+1 bits of the hash if that bucket exists, else low L bits
+ *
+ * Scans go through the keys in the order of their bit-reversed hash. Every bucket holds one contiguous range of that order
+ * however far the table has grown or shrunk, and a key's place in it never changes: a cursor is a position in that order,
+ * and all that lies before it has been visited. (A snapshot can tell the same way which entries it has already saved.)
+ *
+ * Invariants: an entry is in the chain of its address, once, under its tag; a bucket with a child is full; an overflow
+ * bucket is not empty; count is the number of entries; memory behind the last bucket is all zeros.
+ */
+import { assert } from '../base/assert.js';
+import type { Random } from '../base/prng.js';
+import {
+  BUCKET_BYTES,
+  BUCKET_WORDS,
+  CHUNK_SHIFT,
+  type ChunkPool,
+  INDEX_MASK,
+  OverflowBuckets,
+  PLACES,
+  REFS,
+  setTag,
+  TAGS,
+  tagOf,
+} from './buckets.js';
+import { type EntryReader, KEY_BITS, KEY_LENGTH_SHIFT } from './entry.js';
+import type { Hasher } from './hash.js';
+import { SEGMENT_SHIFT, UNIT_MASK } from './segments.js';
+import { ByteView, type Ref } from './types.js';
+
+/** The table splits a bucket when there are more entries a bucket than this. */
+const GROW_AT = 9;
+/** Deletes merge buckets below this; background work below SHRINK_IDLE_AT. */
+const SHRINK_AT = 4;
+const SHRINK_IDLE_AT = 6;
+
+const LOW_BITS = 0x01010101;
+const HIGH_BITS = 0x80808080 | 0;
+
+export class Table {
+  /** Tells the tables of one arena apart; written into their entries. */
+  readonly ownerId: number;
+  count = 0;
+  /** Primary buckets; 0 until the first insert. */
+  bucketCount = 0;
+
+  /** Where the last search found its entry. */
+  hitChunk: Int32Array = NO_CHUNK;
+  hitAt = 0;
+
+  private readonly reader: EntryReader;
+  private readonly words: Int32Array[];
+  private readonly hasher: Hasher;
+  private readonly pool: ChunkPool;
+  private readonly chunks: Int32Array[] = [];
+  private readonly overflow: OverflowBuckets;
+  private lowMask = 0;
+  private highMask = 1;
+  private readonly keyView = new ByteView();
+  /** Entries that a split or a merge holds in its hands. */
+  private held = new Int32Array(64);
+  /** Of no use but to keep the compiler from dropping loads. */
+  fetched = 0;
+  private readonly visitLists: number[][] = [];
+  private visitDepth = 0;
+
+  constructor(ownerId: number, reader: EntryReader, hasher: Hasher, pool: ChunkPool) {
+    this.ownerId = ownerId;
+    this.reader = reader;
+    this.words = reader.words;
+    this.hasher = hasher;
+    this.pool = pool;
+    this.overflow = new OverflowBuckets(pool);
+  }
+
+  get bytesUsed(): number {
+    return (this.bucketCount + this.overflow.used) * BUCKET_BYTES;
+  }
+
+  /** The entry whose key is the short one that `hasher` hashed last, of `length` bytes. 0 when there is none. */
+  find(hash: number, length: number): Ref {
+    if (this.count === 0) return 0;
+    const index = this.indexOf(hash);
+    let chunk = this.chunks[index >>> CHUNK_SHIFT];
+    let base = (index & INDEX_MASK) << 4;
+    const pattern = Math.imul(hash >>> 24, LOW_BITS);
+    const keyBits = length << KEY_LENGTH_SHIFT;
+    for (;;) {
+      for (let group = 0; group < 3; group++) {
+        const x = chunk[base + TAGS + group] ^ pattern;
+        // One high bit for each byte of x that is zero, and rarely one more above it, which the key comparison rejects.
+        let matches = (x - LOW_BITS) & ~x & HIGH_BITS;
+        while (matches !== 0) {
+          const at = base + REFS + (group << 2) + ((31 - Math.clz32(matches & -matches)) >>> 3);
+          const ref = chunk[at];
+          if (ref !== 0 && this.isKey(ref, keyBits)) {
+            this.hitChunk = chunk;
+            this.hitAt = at;
+            return ref;
+          }
+          matches &= matches - 1;
+        }
+      }
+      const child = chunk[base];
+      if (child === 0) return 0;
+      chunk = this.overflow.chunks[(child - 1) >>> CHUNK_SHIFT];
+      base = ((child - 1) & INDEX_MASK) << 4;
+    }
+  }
+
+  /** The same for a long key. */
+  findLong(hash: number, buf: Uint8Array, start: number, end: number): Ref {
+    if (this.count === 0) return 0;
+    const index = this.indexOf(hash);
+    let chunk = this.chunks[index >>> CHUNK_SHIFT];
+    let base = (index & INDEX_MASK) << 4;
+    const tag = hash >>> 24;
+    for (;;) {
+      for (let place = 0; place < PLACES; place++) {
+        const ref = chunk[base + REFS + place];
+        if (ref === 0 || tagOf(chunk, base, place) !== tag || this.reader.keyLength(ref) !== end - start) continue;
+        const key = this.reader.readKey(ref, this.keyView);
+        if (compare(key, buf, start, end)) {
+          this.hitChunk = chunk;
+          this.hitAt = base + REFS + place;
+          return ref;
+        }
+      }
+      const child = chunk[base];
+      if (child === 0) return 0;
+      chunk = this.overflow.chunks[(child - 1) >>> CHUNK_SHIFT];
+      base = ((child - 1) & INDEX_MASK) << 4;
+    }
+  }
+
+  /** Adds an entry whose key is not in the table. */
+  insert(hash: number, ref: Ref): void {
+    if (this.bucketCount === 0) {
+      this.chunks.push(this.pool.take());
+      this.bucketCount = 1;
+    }
+    this.place(this.indexOf(hash), hash >>> 24, ref);
+    if (++this.count > this.bucketCount * GROW_AT) this.split();
+  }
+
+  /** The entry moved: the table points at its new place. */
+  replace(ref: Ref, moved: Ref): void {
+    if (this.hitChunk[this.hitAt] !== ref) this.locate(ref);
+    this.hitChunk[this.hitAt] = moved;
+  }
+
+  /** Takes an entry out. Its memory must still be readable. */
+  remove(ref: Ref): void {
+    if (this.hitChunk[this.hitAt] !== ref) this.locate(ref);
+    const chunk = this.hitChunk;
+    chunk[this.hitAt] = 0;
+    this.count--;
+    if (this.overflow.used > 0) this.closeGap(ref, chunk, this.hitAt);
+    if (this.count < this.bucketCount * SHRINK_AT && this.bucketCount > 1) this.merge();
+  }
+
+  /** Whether the table holds this very reference. */
+  has(ref: Ref): boolean {
+    return this.count > 0 && this.search(ref);
+  }
+
+  /**
+   * Visits the entries of the bucket at `cursor` (0 to 2^32 - 1, 0 starts) and answers the next cursor, 0 at the end. The
+   * visit may delete the entry it is given.
+   */
+  scan(cursor: number, visit: (ref: Ref) => void): number {
+    if (this.count === 0) return 0;
+    const hash = reverseBits(cursor | 0);
+    const mask = (hash & this.highMask) >>> 0 < this.bucketCount ? this.highMask : this.lowMask;
+    this.visitBucket((hash & mask) >>> 0, visit);
+    // The bucket covers all positions that share the cursor's leading bits, as many as the mask has.
+    const width = (~reverseBits(mask) >>> 0) + 1;
+    const next = (Math.floor((cursor >>> 0) / width) + 1) * width;
+    return next >= 0x100000000 ? 0 : next;
+  }
+
+  /** Visits every entry under the rules of {@link scan}. */
+  forEach(visit: (ref: Ref) => void): void {
+    let cursor = 0;
+    do cursor = this.scan(cursor, visit);
+    while (cursor !== 0);
+  }
+
+  /** An entry, each with the same probability. 0 when there is none. */
+  random(random: Random): Ref {
+    if (this.count === 0) return 0;
+    const total = this.bucketCount + this.overflow.touched;
+    for (let attempt = 0; attempt < 200; attempt++) {
+      const place = random.below(total * PLACES);
+      const ref = this.refAt(Math.floor(place / PLACES), place % PLACES);
+      if (ref !== 0) return ref;
+    }
+    // Nearly empty: the next entry from a random place on.
+    let at = random.below(total);
+    for (;;) {
+      for (let place = 0; place < PLACES; place++) if (this.refAt(at, place) !== 0) return this.refAt(at, place);
+      at = at + 1 < total ? at + 1 : 0;
+    }
+  }
+
+  /** Background shrinking: merges up to `units` buckets. Answers whether more remains. */
+  step(units: number): boolean {
+    for (let i = 0; i < units; i++) {
+      if (this.bucketCount <= 1 || this.count >= this.bucketCount * SHRINK_IDLE_AT) return false;
+      this.merge();
+    }
+    return this.bucketCount > 1 && this.count < this.bucketCount * SHRINK_IDLE_AT;
+  }
+
+  /** Takes up to `units` buckets off a table that nobody uses any more. Answers whether more remains. */
+  drain(units: number, visit: (ref: Ref) => void): boolean {
+    for (let i = 0; i < units && this.bucketCount > 0; i++) {
+      const index = this.bucketCount - 1;
+      this.visitBucket(index, visit);
+      this.bucketCount--;
+      if ((index & INDEX_MASK) === 0) this.giveChunks(index >>> CHUNK_SHIFT);
+    }
+    if (this.bucketCount > 0) return true;
+    this.overflow.reset();
+    return false;
+  }
+
+  /** Visits what {@link drain} has left. */
+  forEachUndrained(visit: (ref: Ref) => void): void {
+    for (let index = 0; index < this.bucketCount; index++) this.visitBucket(index, visit);
+  }
+
+  /** Gives all memory back at once; the table is of no use afterwards. */
+  discard(): void {
+    this.giveChunks(0);
+    this.overflow.reset();
+    this.bucketCount = 0;
+    this.count = 0;
+  }
+
+  private giveChunks(keep: number): void {
+    while (this.chunks.length > keep) this.pool.give(this.chunks.pop()!);
+  }
+
+  /** Number of the bucket of a hash. */
+  private indexOf(hash: number): number {
+    const index = (hash & this.highMask) >>> 0;
+    return index < this.bucketCount ? index : (hash & this.lowMask) >>> 0;
+  }
+
+  private isKey(ref: Ref, keyBits: number): boolean {
+    const words = this.words[ref >>> SEGMENT_SHIFT];
+    const at = (ref & UNIT_MASK) << 1;
+    if ((words[at + 1] & KEY_BITS) !== keyBits) return false;
+    const hasher = this.hasher;
+    const key = hasher.words;
+    const full = hasher.fullWords;
+    for (let i = 0; i < full; i++) if (words[at + 2 + i] !== key[i]) return false;
+    const mask = hasher.tailMask;
+    return mask === 0 || ((words[at + 2 + full] ^ key[full]) & mask) === 0;
+  }
+
+  private locate(ref: Ref): void {
+    assert(this.search(ref), 'the entry is in its table');
+  }
+
+  private search(ref: Ref): boolean {
+    const index = this.indexOf(this.reader.hash(ref, this.hasher));
+    let chunk = this.chunks[index >>> CHUNK_SHIFT];
+    let base = (index & INDEX_MASK) << 4;
+    for (;;) {
+      for (let at = base + REFS; at < base + BUCKET_WORDS; at++) {
+        if (chunk[at] !== ref) continue;
+        this.hitChunk = chunk;
+        this.hitAt = at;
+        return true;
+      }
+      const child = chunk[base];
+      if (child === 0) return false;
+      chunk = this.overflow.chunks[(child - 1) >>> CHUNK_SHIFT];
+      base = ((child - 1) & INDEX_MASK) << 4;
+    }
+  }
+
+  /** Puts an entry into a bucket, or behind it. */
+  private place(index: number, tag: number, ref: Ref): void {
+    let chunk = this.chunks[index >>> CHUNK_SHIFT];
+    let base = (index & INDEX_MASK) << 4;
+    while (chunk[base] !== 0) {
+      const child = chunk[base] - 1;
+      chunk = this.overflow.chunks[child >>> CHUNK_SHIFT];
+      base = (child & INDEX_MASK) << 4;
+    }
+    let place = 0;
+    while (place < PLACES && chunk[base + REFS + place] !== 0) place++;
+    if (place === PLACES) {
+      const child = this.overflow.take();
+      chunk[base] = child;
+      chunk = this.overflow.chunks[(child - 1) >>> CHUNK_SHIFT];
+      base = ((child - 1) & INDEX_MASK) << 4;
+      place = 0;
+    }
+    setTag(chunk, base, place, tag);
+    chunk[base + REFS + place] = ref;
+  }
+
+  /** After a delete at (gapChunk, gapAt): the last entry of the chain moves there, an empty overflow bucket goes. */
+  private closeGap(removed: Ref, gapChunk: Int32Array, gapAt: number): void {
+    const index = this.indexOf(this.reader.hash(removed, this.hasher));
+    let chunk = this.chunks[index >>> CHUNK_SHIFT];
+    let base = (index & INDEX_MASK) << 4;
+    if (chunk[base] === 0) return;
+    let parent = chunk;
+    let parentBase = base;
+    while (chunk[base] !== 0) {
+      parent = chunk;
+      parentBase = base;
+      const child = chunk[base] - 1;
+      chunk = this.overflow.chunks[child >>> CHUNK_SHIFT];
+      base = (child & INDEX_MASK) << 4;
+    }
+    let last = PLACES - 1;
+    while (last >= 0 && chunk[base + REFS + last] === 0) last--;
+    const inTail = gapChunk === chunk && gapAt >= base && gapAt < base + BUCKET_WORDS;
+    if (last >= 0 && !inTail) {
+      const gapBase = gapAt & ~(BUCKET_WORDS - 1);
+      setTag(gapChunk, gapBase, gapAt - gapBase - REFS, tagOf(chunk, base, last));
+      gapChunk[gapAt] = chunk[base + REFS + last];
+      chunk[base + REFS + last] = 0;
+      while (last >= 0 && chunk[base + REFS + last] === 0) last--;
+    }
+    if (last >= 0) return;
+    const emptied = parent[parentBase];
+    parent[parentBase] = 0;
+    this.overflow.give(emptied);
+  }
+
+  /** Takes all entries of a bucket into `held` (tag, ref, tag, ref ...) and leaves it empty. Answers how many words. */
+  private takeAll(index: number): number {
+    let chunk = this.chunks[index >>> CHUNK_SHIFT];
+    let base = (index & INDEX_MASK) << 4;
+    let length = 0;
+    let bucket = 0;
+    for (;;) {
+      if (length + 2 * PLACES > this.held.length) {
+        const wider = new Int32Array(this.held.length * 2);
+        wider.set(this.held);
+        this.held = wider;
+      }
+      for (let place = 0; place < PLACES; place++) {
+        const ref = chunk[base + REFS + place];
+        if (ref === 0) continue;
+        this.held[length++] = tagOf(chunk, base, place);
+        this.held[length++] = ref;
+      }
+      const child = chunk[base];
+      for (let i = 0; i < BUCKET_WORDS; i++) chunk[base + i] = 0;
+      const next = child === 0 ? NO_CHUNK : this.overflow.chunks[(child - 1) >>> CHUNK_SHIFT];
+      if (bucket !== 0) this.overflow.give(bucket);
+      if (child === 0) return length;
+      bucket = child;
+      chunk = next;
+      base = ((child - 1) & INDEX_MASK) << 4;
+    }
+  }
+
+  /** Adds one bucket. */
+  private split(): void {
+    const added = this.bucketCount;
+    const index = added - this.lowMask - 1;
+    if (added >>> CHUNK_SHIFT === this.chunks.length) this.chunks.push(this.pool.take());
+    const length = this.takeAll(index);
+    this.bucketCount++;
+    const mask = this.highMask;
+    if (this.bucketCount > this.highMask) {
+      this.lowMask = this.highMask;
+      this.highMask = (this.highMask << 1) | 1;
+    }
+    // All entries are fetched before the first is hashed: their cache misses overlap instead of adding up.
+    let fetched = 0;
+    for (let i = 1; i < length; i += 2) {
+      fetched ^= this.words[this.held[i] >>> SEGMENT_SHIFT][((this.held[i] & UNIT_MASK) << 1) + 2];
+    }
+    this.fetched = fetched;
+    for (let i = 0; i < length; i += 2) {
+      const ref = this.held[i + 1];
+      const hash = this.reader.hash(ref, this.hasher);
+      this.place((hash & mask) >>> 0, this.held[i], ref);
+    }
+  }
+
+  /** Removes the last bucket: its entries go back to the one it was split from. */
+  private merge(): void {
+    const removed = this.bucketCount - 1;
+    const length = this.takeAll(removed);
+    this.bucketCount = removed;
+    if (removed <= this.lowMask) {
+      this.highMask = this.lowMask;
+      this.lowMask >>>= 1;
+    }
+    const index = (removed & this.lowMask) >>> 0;
+    for (let i = 0; i < length; i += 2) this.place(index, this.held[i], this.held[i + 1]);
+    // One chunk stays in reserve, so that a table that hovers at a border does not take and give it all the time.
+    if ((removed & INDEX_MASK) === 0) this.giveChunks((removed >>> CHUNK_SHIFT) + 1);
+  }
+
+  /** Visits every entry on the way. */
+  verify(visit: (ref: Ref) => void): void {
+    let count = 0;
+    const linked = new Set<number>();
+    for (let index = 0; index < this.bucketCount; index++) {
+      let chunk = this.chunks[index >>> CHUNK_SHIFT];
+      let base = (index & INDEX_MASK) << 4;
+      for (;;) {
+        const child = chunk[base];
+        let filled = 0;
+        for (let place = 0; place < PLACES; place++) {
+          const ref = chunk[base + REFS + place];
+          if (ref === 0) continue;
+          filled++;
+          const hash = this.reader.hash(ref, this.hasher);
+          assert(
+            this.indexOf(hash) === index && tagOf(chunk, base, place) === hash >>> 24,
+            'an entry is where its hash says',
+          );
+          visit(ref);
+        }
+        count += filled;
+        assert(child === 0 || filled === PLACES, 'a bucket with a child is full');
+        assert(chunk === this.chunks[index >>> CHUNK_SHIFT] || filled > 0, 'an overflow bucket is not empty');
+        if (child === 0) break;
+        assert(!linked.has(child), 'an overflow bucket continues one bucket');
+        linked.add(child);
+        chunk = this.overflow.chunks[(child - 1) >>> CHUNK_SHIFT];
+        base = ((child - 1) & INDEX_MASK) << 4;
+      }
+    }
+    this.overflow.verify(linked);
+    assert(count === this.count, `${count} entries in the table, counted ${this.count}`);
+    for (let index = this.bucketCount; index < this.chunks.length << CHUNK_SHIFT; index++) {
+      const base = (index & INDEX_MASK) << 4;
+      for (let i = 0; i < BUCKET_WORDS; i++)
+        assert(this.chunks[index >>> CHUNK_SHIFT][base + i] === 0, 'memory behind is empty');
+    }
+  }
+
+  /** Visits a copy of the chain's references, so that the visit may delete its entry. */
+  private visitBucket(index: number, visit: (ref: Ref) => void): void {
+    const depth = this.visitDepth;
+    this.visitLists[depth] ??= [];
+    const list = this.visitLists[depth];
+    let length = 0;
+    let chunk = this.chunks[index >>> CHUNK_SHIFT];
+    let base = (index & INDEX_MASK) << 4;
+    for (;;) {
+      for (let place = 0; place < PLACES; place++) {
+        const ref = chunk[base + REFS + place];
+        if (ref !== 0) list[length++] = ref;
+      }
+      const child = chunk[base];
+      if (child === 0) break;
+      chunk = this.overflow.chunks[(child - 1) >>> CHUNK_SHIFT];
+      base = ((child - 1) & INDEX_MASK) << 4;
+    }
+    this.visitDepth++;
+    try {
+      for (let i = 0; i < length; i++) visit(list[i]);
+    } finally {
+      this.visitDepth--;
+    }
+  }
+
+  /** The reference at a place of a bucket; overflow buckets are numbered behind the primary ones. */
+  private refAt(bucket: number, place: number): Ref {
+    const inOverflow = bucket >= this.bucketCount;
+    const index = inOverflow ? bucket - this.bucketCount : bucket;
+    const chunk = (inOverflow ? this.overflow.chunks : this.chunks)[index >>> CHUNK_SHIFT];
+    return chunk[((index & INDEX_MASK) << 4) + REFS + place];
+  }
+}
+
+const NO_CHUNK = new Int32Array(BUCKET_WORDS);
+
+function compare(key: ByteView, buf: Uint8Array, start: number, end: number): boolean {
+  return Buffer.compare(key.buf.subarray(key.start, key.end), buf.subarray(start, end)) === 0;
+}
+
+/** The 32 bits in opposite order. */
+function reverseBits(value: number): number {
+  let v = value;
+  v = ((v >>> 1) & 0x55555555) | ((v & 0x55555555) << 1);
+  v = ((v >>> 2) & 0x33333333) | ((v & 0x33333333) << 2);
+  v = ((v >>> 4) & 0x0f0f0f0f) | ((v & 0x0f0f0f0f) << 4);
+  v = ((v >>> 8) & 0x00ff00ff) | ((v & 0x00ff00ff) << 8);
+  return (v >>> 16) | (v << 16);
+}

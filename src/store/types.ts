@@ -1,0 +1,56 @@
+/** What the keyspace hands out: references, value types and views. */
+
+/**
+ * Names an entry of the keyspace; 0 means absent. A signed 32-bit integer (it may be negative: compare with 0 only).
+ * Dies at the next write of its database: look the key up again, or keep the reference that the writer returned.
+ */
+export type Ref = number;
+
+export const TYPE_STRING = 0;
+export const TYPE_LIST = 1;
+export const TYPE_SET = 2;
+export const TYPE_ZSET = 3;
+export const TYPE_HASH = 4;
+export const TYPE_STREAM = 6;
+
+/** Two bits beside the type. For strings: whether OBJECT ENCODING must say `raw`; other types give them their own meaning. */
+export const ENCODING_DEFAULT = 0;
+export const ENCODING_RAW = 1;
+
+/** No expire time, wherever one is asked for or answered. */
+export const NO_EXPIRE = -1;
+
+/** The longest key and the longest value, bytes: the upper limit of proto-max-bulk-len that the store carries. */
+export const MAX_BYTES = 1 << 30;
+
+const EMPTY = Buffer.alloc(0);
+const EMPTY_DATA = new DataView(EMPTY.buffer, 0, 0);
+
+/**
+ * A byte range that its owner reuses: it dies at the owner's next answer and at the next write; copy to keep.
+ * `data` looks at the same memory as `buf` with the same offsets: four unaligned bytes in one load.
+ */
+export class ByteView {
+  buf: Uint8Array = EMPTY;
+  data: DataView = EMPTY_DATA;
+  start = 0;
+  end = 0;
+
+  get length(): number {
+    return this.end - this.start;
+  }
+
+  /** Points the view at a range of `buf`, whose DataView is `data`. */
+  set(buf: Uint8Array, data: DataView, start: number, end: number): this {
+    this.buf = buf;
+    this.data = data;
+    this.start = start;
+    this.end = end;
+    return this;
+  }
+}
+
+/** Thrown before anything changed when no memory is left: by the reference space (32 GiB) or by the machine. */
+export class StoreFullError extends Error {
+  override name = 'StoreFullError';
+}
