@@ -1,0 +1,259 @@
+/** The CLUSTER subcommands that change something. Replies and their order are those of Redis. */
+import { SLOT_COUNT } from '../../base/crc16.js';
+import { parseIp } from './address.js';
+import { bumpConfigEpoch, followNode } from './claims.js';
+import type { CoreContext } from './context.js';
+import { broadcastPong } from './gossip.js';
+import { parseCount } from './nodesConf.js';
+import { BUS_PORT_OFFSET, NODE_HANDSHAKE, NODE_MEET } from './protocol.js';
+
+/** Numbers stay text: the core parses them, so that errors come in Redis's order with Redis's words. */
+export type AdminCommand =
+  | { readonly kind: 'meet'; readonly ip: string; readonly port: string; readonly busPort?: string | undefined }
+  | { readonly kind: 'addSlots' | 'delSlots'; readonly slots: readonly string[] }
+  /** start, end, start, end ... */
+  | { readonly kind: 'addSlotsRange' | 'delSlotsRange'; readonly bounds: readonly string[] }
+  | { readonly kind: 'flushSlots' }
+  /** What follows SETSLOT: slot, action, and for all actions but STABLE a node id. */
+  | { readonly kind: 'setSlot'; readonly args: readonly string[] }
+  | { readonly kind: 'forget'; readonly id: string }
+  | { readonly kind: 'reset'; readonly hard: boolean }
+  | { readonly kind: 'setConfigEpoch'; readonly epoch: string }
+  | { readonly kind: 'bumpEpoch' }
+  | { readonly kind: 'saveConfig' };
+
+/** `error` is the whole error reply without '-', e.g. "ERR Unknown node x"; `ok` a simple string, mostly "OK". */
+export type AdminReply = { readonly ok: string } | { readonly error: string };
+
+const OK: AdminReply = { ok: 'OK' };
+
+function err(text: string): AdminReply {
+  return { error: `ERR ${text}` };
+}
+
+export function runAdmin(ctx: CoreContext, command: AdminCommand): AdminReply {
+  switch (command.kind) {
+    case 'meet':
+      return meet(ctx, command.ip, command.port, command.busPort);
+    case 'addSlots':
+    case 'delSlots':
+      return changeSlots(ctx, command.slots, command.kind === 'addSlots');
+    case 'addSlotsRange':
+    case 'delSlotsRange':
+      return changeSlotRanges(ctx, command.bounds, command.kind === 'addSlotsRange');
+    case 'flushSlots':
+      return flushSlots(ctx);
+    case 'setSlot':
+      return setSlot(ctx, command.args);
+    case 'forget':
+      return forget(ctx, command.id);
+    case 'reset':
+      return reset(ctx, command.hard);
+    case 'setConfigEpoch':
+      return setConfigEpoch(ctx, command.epoch);
+    case 'bumpEpoch': {
+      const bumped = bumpConfigEpoch(ctx);
+      return { ok: `${bumped ? 'BUMPED' : 'STILL'} ${ctx.state.myself.configEpoch}` };
+    }
+    case 'saveConfig':
+      ctx.persist();
+      return OK;
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------- members
+
+function meet(ctx: CoreContext, ipText: string, portText: string, busPortText: string | undefined): AdminReply {
+  const port = parseInteger(portText);
+  if (port === undefined) return err(`Invalid TCP base port specified: ${portText}`);
+  const busPort = busPortText === undefined ? port + BUS_PORT_OFFSET : parseInteger(busPortText);
+  if (busPort === undefined) return err(`Invalid TCP bus port specified: ${busPortText}`);
+  const ip = parseIp(ipText);
+  if (ip === undefined || port < 1 || port > 65535 || busPort < 1 || busPort > 65535) {
+    return err(`Invalid node address specified: ${ipText}:${portText}`);
+  }
+  for (const node of ctx.state.list) {
+    if (node.inHandshake && node.ip === ip && node.busPort === busPort) return OK;
+  }
+  ctx.addNode(undefined, NODE_HANDSHAKE | NODE_MEET, ip, port, 0, busPort);
+  return OK;
+}
+
+function forget(ctx: CoreContext, id: string): AdminReply {
+  const { state } = ctx;
+  const node = state.nodes.get(id);
+  if (node === undefined) return err(`Unknown node ${id}`);
+  if (node.isMyself) return err("I tried hard but I can't forget myself...");
+  if (state.myself.master === node) return err("Can't forget my master!");
+  state.forget(id, ctx.nowMs);
+  ctx.removeNode(node);
+  ctx.persistAndRecompute();
+  return OK;
+}
+
+function reset(ctx: CoreContext, hard: boolean): AdminReply {
+  const { state } = ctx;
+  const { myself } = state;
+  if (myself.isMaster && !ctx.dependencies.isDatabaseEmpty()) {
+    return err("CLUSTER RESET can't be called with master nodes containing keys");
+  }
+  if (state.turnIntoMaster(myself)) ctx.emit({ kind: 'unfollow', flush: true });
+  state.closeAllSlots();
+  for (let slot = 0; slot < SLOT_COUNT; slot++) state.setOwner(slot, undefined);
+  for (const node of state.list.slice()) if (!node.isMyself) ctx.removeNode(node);
+  if (hard) {
+    state.currentEpoch = 0;
+    state.lastVoteEpoch = 0;
+    myself.configEpoch = 0;
+    ctx.log('warning', 'configEpoch set to 0 via CLUSTER RESET HARD');
+    state.renameNode(myself, ctx.dependencies.newNodeId());
+    ctx.log('notice', `Node hard reset, now I'm ${myself.id}`);
+  }
+  ctx.persistAndRecompute();
+  return OK;
+}
+
+// ---------------------------------------------------------------------------------------------------- slots
+
+function changeSlots(ctx: CoreContext, texts: readonly string[], add: boolean): AdminReply {
+  const slots: number[] = [];
+  for (const text of texts) {
+    const slot = parseSlot(text);
+    if (slot === undefined) return err('Invalid or out of range slot');
+    slots.push(slot);
+  }
+  const seen = new Set<number>();
+  for (const slot of slots) {
+    const error = checkChange(ctx, slot, add, seen);
+    if (error !== undefined) return error;
+  }
+  return assign(ctx, seen, add);
+}
+
+function changeSlotRanges(ctx: CoreContext, bounds: readonly string[], add: boolean): AdminReply {
+  const seen = new Set<number>();
+  for (let i = 0; i + 1 < bounds.length; i += 2) {
+    const start = parseSlot(bounds[i]);
+    const end = parseSlot(bounds[i + 1]);
+    if (start === undefined || end === undefined) return err('Invalid or out of range slot');
+    if (start > end) return err(`start slot number ${start} is greater than end slot number ${end}`);
+    for (let slot = start; slot <= end; slot++) {
+      const error = checkChange(ctx, slot, add, seen);
+      if (error !== undefined) return error;
+    }
+  }
+  return assign(ctx, seen, add);
+}
+
+function checkChange(ctx: CoreContext, slot: number, add: boolean, seen: Set<number>): AdminReply | undefined {
+  const owner = ctx.state.owners[slot];
+  if (!add && owner === undefined) return err(`Slot ${slot} is already unassigned`);
+  if (add && owner !== undefined) return err(`Slot ${slot} is already busy`);
+  if (seen.has(slot)) return err(`Slot ${slot} specified multiple times`);
+  seen.add(slot);
+  return undefined;
+}
+
+function assign(ctx: CoreContext, slots: ReadonlySet<number>, add: boolean): AdminReply {
+  const { state } = ctx;
+  for (const slot of slots) {
+    if (add) state.importing[slot] = undefined;
+    state.setOwner(slot, add ? state.myself : undefined);
+  }
+  ctx.persistAndRecompute();
+  return OK;
+}
+
+function flushSlots(ctx: CoreContext): AdminReply {
+  if (!ctx.dependencies.isDatabaseEmpty()) return err('DB must be empty to perform CLUSTER FLUSHSLOTS.');
+  ctx.state.releaseSlots(ctx.state.myself);
+  ctx.persistAndRecompute();
+  return OK;
+}
+
+function setSlot(ctx: CoreContext, args: readonly string[]): AdminReply {
+  const { state } = ctx;
+  if (state.myself.isReplica) return err('You can use SETSLOT only with masters.');
+  const [slotText, actionText = '', id = ''] = args;
+  const slot = parseSlot(slotText);
+  if (slot === undefined) return err('Invalid or out of range slot');
+  const action = actionText.toLowerCase();
+  if (action === 'stable' && args.length === 2) {
+    state.importing[slot] = undefined;
+    state.migrating[slot] = undefined;
+    ctx.persistAndRecompute();
+    return OK;
+  }
+  if (args.length === 3) {
+    if (action === 'migrating' || action === 'importing') return openSlot(ctx, slot, action, id);
+    if (action === 'node') return setSlotOwner(ctx, slot, id);
+  }
+  return err('Invalid CLUSTER SETSLOT action or number of arguments. Try CLUSTER HELP');
+}
+
+function openSlot(ctx: CoreContext, slot: number, action: 'migrating' | 'importing', id: string): AdminReply {
+  const { state } = ctx;
+  const mine = state.owners[slot] === state.myself;
+  if (action === 'migrating' && !mine) return err(`I'm not the owner of hash slot ${slot}`);
+  if (action === 'importing' && mine) return err(`I'm already the owner of hash slot ${slot}`);
+  const node = state.nodes.get(id);
+  if (node === undefined) return err(`I don't know about node ${id}`);
+  if (!node.isMaster) return err('Target node is not a master');
+  (action === 'migrating' ? state.migrating : state.importing)[slot] = node;
+  ctx.persistAndRecompute();
+  return OK;
+}
+
+function setSlotOwner(ctx: CoreContext, slot: number, id: string): AdminReply {
+  const { state } = ctx;
+  const { myself } = state;
+  const node = state.nodes.get(id);
+  if (node === undefined) return err(`Unknown node ${id}`);
+  if (!node.isMaster) return err('Target node is not a master');
+  const wasMine = state.owners[slot] === myself;
+  const hasKeys = ctx.dependencies.countKeysInSlot(slot) > 0;
+  if (wasMine && !node.isMyself && hasKeys) {
+    return err(`Can't assign hashslot ${slot} to a different node while I still hold keys for this hash slot.`);
+  }
+  if (!hasKeys) state.migrating[slot] = undefined;
+  state.setOwner(slot, node);
+  ctx.persistAndRecompute();
+  const leftEmpty = wasMine && !node.isMyself && myself.slotCount === 0;
+  if (leftEmpty && ctx.config.allowReplicaMigration && ctx.dependencies.replication) followNode(ctx, node);
+  if (node.isMyself && state.importing[slot] !== undefined) {
+    // A new epoch makes everyone believe the new owner rather than the old one.
+    if (bumpConfigEpoch(ctx)) ctx.log('warning', `configEpoch updated after importing slot ${slot}`);
+    state.importing[slot] = undefined;
+    broadcastPong(ctx);
+  }
+  return OK;
+}
+
+// ---------------------------------------------------------------------------------------------------- epochs
+
+function setConfigEpoch(ctx: CoreContext, text: string): AdminReply {
+  const { state } = ctx;
+  const epoch = parseInteger(text);
+  if (epoch === undefined) return err('value is not an integer or out of range');
+  if (epoch < 0) return err(`Invalid config epoch specified: ${epoch}`);
+  if (state.nodes.size > 1) {
+    return err('The user can assign a config epoch only when the node does not know any other node.');
+  }
+  if (state.myself.configEpoch !== 0) return err('Node config epoch is already non-zero');
+  state.myself.configEpoch = epoch;
+  ctx.log('warning', `configEpoch set to ${epoch} via CLUSTER SET-CONFIG-EPOCH`);
+  if (state.currentEpoch < epoch) state.currentEpoch = epoch;
+  ctx.persistAndRecompute();
+  return OK;
+}
+
+function parseInteger(text: string): number | undefined {
+  const negative = text.startsWith('-');
+  const value = parseCount(negative ? text.slice(1) : text);
+  return negative && value !== undefined ? -value : value;
+}
+
+function parseSlot(text: string): number | undefined {
+  const slot = parseInteger(text);
+  return slot !== undefined && slot >= 0 && slot < SLOT_COUNT ? slot : undefined;
+}
