@@ -1,0 +1,128 @@
+/** CLUSTER, and what clients say to cluster nodes: ASKING, READONLY, READWRITE. */
+import * as errors from '../../resp/errors.js';
+import { type Command, command, FAST, LOADING, STALE } from '../command.js';
+import { clusterAdminCommands } from './admin.js';
+import { clusterLookCommands } from './look.js';
+
+const HELP = [
+  'CLUSTER <subcommand> [<arg> [value] [opt] ...]. Subcommands are:',
+  'ADDSLOTS <slot> [<slot> ...]',
+  '    Take hash slots that nobody serves.',
+  'ADDSLOTSRANGE <start slot> <end slot> [<start slot> <end slot> ...]',
+  '    Take ranges of hash slots that nobody serves.',
+  'BUMPEPOCH',
+  '    Give this node a new config epoch.',
+  'COUNT-FAILURE-REPORTS <node-id>',
+  '    Count the masters that report <node-id> as unreachable.',
+  'COUNTKEYSINSLOT <slot>',
+  '    Count the keys of <slot>.',
+  'DELSLOTS <slot> [<slot> ...]',
+  '    Forget who serves the given hash slots.',
+  'DELSLOTSRANGE <start slot> <end slot> [<start slot> <end slot> ...]',
+  '    Forget who serves the given ranges of hash slots.',
+  'FORGET <node-id>',
+  '    Drop a node from the list of known nodes.',
+  'GETKEYSINSLOT <slot> <count>',
+  '    Name up to <count> keys of <slot>.',
+  'FLUSHSLOTS',
+  '    Give up all hash slots of this node.',
+  'INFO',
+  '    Describe the state of the cluster as this node sees it.',
+  'KEYSLOT <key>',
+  '    Name the hash slot of <key>.',
+  'LINKS',
+  '    List the connections of the cluster bus.',
+  'MEET <ip> <port> [<bus-port>]',
+  '    Join this node with another one, and so their clusters.',
+  'MYID',
+  "    Name this node's id.",
+  'MYSHARDID',
+  "    Name the id of this node's shard.",
+  'NODES',
+  '    List all nodes. Each line:',
+  '    <id> <ip:port> <flags> <master> <pings> <pongs> <epoch> <link> <slot> ...',
+  'REPLICAS <node-id>',
+  '    List the replicas of <node-id>.',
+  'RESET [HARD|SOFT]',
+  '    Make this node leave its cluster (default: soft).',
+  'SAVECONFIG',
+  '    Write nodes.conf now.',
+  'SET-CONFIG-EPOCH <epoch>',
+  '    Set the config epoch of a new node.',
+  'SETSLOT <slot> (IMPORTING <node-id>|MIGRATING <node-id>|STABLE|NODE <node-id>)',
+  '    Open a hash slot for its move, close it, or give it an owner.',
+  'SHARDS',
+  '    List masters with their replicas and hash slots.',
+  'SLOTS',
+  '    Map ranges of hash slots to nodes. Each range is made of:',
+  '    start, end, then address, port and id of master and replicas',
+  'HELP',
+  '    Print this help.',
+];
+
+const help = command({
+  name: 'help',
+  arity: 2,
+  group: 'cluster',
+  since: '5.0.0',
+  flags: LOADING | STALE,
+  complexity: 'O(1)',
+  summary: 'Prints how to use CLUSTER.',
+  run(ctx) {
+    if (ctx.server.cluster === undefined) return ctx.reply.error(errors.CLUSTER_DISABLED);
+    ctx.reply.array(HELP.length);
+    for (const line of HELP) ctx.reply.simple(line);
+  },
+});
+
+const cluster = command({
+  name: 'cluster',
+  arity: -2,
+  group: 'cluster',
+  since: '3.0.0',
+  flags: 0,
+  complexity: 'Depends on subcommand.',
+  summary: 'Holds the commands of Redis Cluster.',
+  subcommands: [...clusterAdminCommands, ...clusterLookCommands, help],
+});
+
+function readMode(name: string, summary: string, on: boolean): Command {
+  return command({
+    name,
+    arity: 1,
+    group: 'cluster',
+    since: '3.0.0',
+    flags: FAST | LOADING | STALE,
+    acl: ['connection'],
+    complexity: 'O(1)',
+    summary,
+    run(ctx) {
+      if (ctx.server.cluster === undefined) return ctx.reply.error(errors.CLUSTER_DISABLED);
+      ctx.client.readOnlyMode = on;
+      ctx.reply.ok();
+    },
+  });
+}
+
+const asking = command({
+  name: 'asking',
+  arity: 1,
+  group: 'cluster',
+  since: '3.0.0',
+  flags: FAST,
+  acl: ['connection'],
+  complexity: 'O(1)',
+  summary: 'Lets the next command use a hash slot that is being imported.',
+  run(ctx) {
+    if (ctx.server.cluster === undefined) return ctx.reply.error(errors.CLUSTER_DISABLED);
+    ctx.client.asking = true;
+    ctx.reply.ok();
+  },
+});
+
+export const clusterCommands: readonly Command[] = [
+  cluster,
+  readMode('readonly', 'Lets this connection read from a replica.', true),
+  readMode('readwrite', 'Ends READONLY.', false),
+  asking,
+];

@@ -1,0 +1,48 @@
+import * as errors from '../../resp/errors.js';
+import type { ClusterPort } from '../clusterPort.js';
+import { ADMIN, type ArgumentDoc, type Command, command, NO_ASYNC_LOADING, STALE } from '../command.js';
+import type { CommandContext } from '../context.js';
+
+/** Subcommands that only look. */
+export const LOOKS = STALE;
+/** Subcommands that change the cluster. */
+export const CHANGES = ADMIN | STALE | NO_ASYNC_LOADING;
+
+export const NODE_ID: ArgumentDoc = { name: 'node-id', type: 'string' };
+export const SLOT: ArgumentDoc = { name: 'slot', type: 'integer' };
+
+type Details = Pick<
+  Command,
+  'summary' | 'complexity' | 'arguments' | 'history' | 'tips' | 'docFlags' | 'deprecatedSince' | 'replacedBy'
+>;
+
+/** Declares a CLUSTER subcommand that runs only where cluster mode is on. */
+export function clusterSubcommand(
+  name: string,
+  arity: number,
+  since: string,
+  flags: number,
+  details: Details,
+  run: (ctx: CommandContext, cluster: ClusterPort) => void,
+): Command {
+  return command({
+    name,
+    arity,
+    group: 'cluster',
+    since,
+    flags,
+    ...details,
+    run(ctx) {
+      const { cluster } = ctx.server;
+      if (cluster === undefined) ctx.reply.error(errors.CLUSTER_DISABLED);
+      else run(ctx, cluster);
+    },
+  });
+}
+
+/** The arguments from `from` on, one character a byte. */
+export function textsFrom(ctx: CommandContext, from: number): string[] {
+  const texts: string[] = [];
+  for (let i = from; i < ctx.argc; i++) texts.push(ctx.argText(i));
+  return texts;
+}

@@ -1,0 +1,29 @@
+import type { AdminCommand, AdminReply } from '../cluster/core/admin.js';
+import type { ClusterCore } from '../cluster/core/core.js';
+import type { ClusterNode } from '../cluster/core/node.js';
+
+/** One connection of the cluster bus, as CLUSTER LINKS shows it. */
+export interface BusLinkInfo {
+  readonly direction: 'to' | 'from';
+  readonly nodeId: string;
+  readonly createdAtMs: number;
+  readonly events: string;
+  readonly sendBufferAllocated: number;
+  readonly sendBufferUsed: number;
+}
+
+/** What commands and dispatch need of the cluster: the pure core to ask, and the shell to change it through. */
+export interface ClusterPort {
+  readonly core: ClusterCore;
+  /** Runs an admin command and carries out its effects (nodes.conf on disk, frames on the bus) before it answers. */
+  admin(command: AdminCommand): AdminReply;
+  links(): readonly BusLinkInfo[];
+  /** Links closed because their send queue was full. */
+  readonly linksDropped: number;
+}
+
+/** The host that clients are told, by cluster-preferred-endpoint-type: address, host name (`?` without one) or nothing. */
+export function preferredHost(node: ClusterNode, preference: string): string {
+  if (preference === 'hostname') return node.hostname === '' ? '?' : node.hostname;
+  return preference === 'unknown-endpoint' ? '' : node.ip;
+}

@@ -1,0 +1,303 @@
+/**
+ * What a command sees of the server. Commands know cluster, persistence, clients and configuration only through these
+ * interfaces; the layers above implement them and the composition root supplies them.
+ */
+import type { Clock } from '../base/clock.js';
+import type { Random } from '../base/prng.js';
+import type { Config } from '../config/config.js';
+import type { ArgVector } from '../resp/argVector.js';
+import type { ReplyWriter } from '../resp/replyWriter.js';
+import type { Database } from '../store/database.js';
+import type { Store } from '../store/store.js';
+import type { Ref } from '../store/types.js';
+import type { ClusterPort } from './clusterPort.js';
+import type { Command } from './command.js';
+
+/** Classes of keyspace events, the letters of notify-keyspace-events. */
+export const EVENT_GENERIC = 1 << 0; // g
+export const EVENT_STRING = 1 << 1; // $
+export const EVENT_EXPIRED = 1 << 2; // x
+export const EVENT_EVICTED = 1 << 3; // e
+export const EVENT_NEW = 1 << 4; // n
+export const EVENT_MISS = 1 << 5; // m
+
+/**
+ * One command being run. There is one context a server, used for every command in turn: nothing of it may be kept.
+ * Argument 0 is the command's name (argument 1 the subcommand's, in a container).
+ */
+export interface CommandContext {
+  // --- arguments: argument i is buf[start[i], end[i]) ---
+  readonly argc: number;
+  readonly buf: Uint8Array;
+  readonly start: Int32Array;
+  readonly end: Int32Array;
+  /** The command that runs; of a container, the subcommand. */
+  readonly command: ResolvedCommand;
+  /** Argument i without a copy: dies with the command and with the next write to the store. */
+  arg(i: number): Uint8Array;
+  /** Argument i as a copy that may be kept. */
+  argCopy(i: number): Uint8Array;
+  /** Argument i, one character a byte. */
+  argText(i: number): string;
+  /** Argument i equals `lower`, letter case aside. */
+  argIs(i: number, lower: string): boolean;
+  argLength(i: number): number;
+  /** Argument i as a safe integer; NaN when it is none. */
+  argInt(i: number): number;
+  /** Argument i as a signed 64-bit integer; undefined when it is none. */
+  argInt64(i: number): bigint | undefined;
+
+  // --- surroundings ---
+  readonly reply: ReplyWriter;
+  readonly client: ClientPort;
+  readonly server: ServerPort;
+  /** The selected database. */
+  readonly db: Database;
+  /** Wall clock in ms; stands still while a command, script or transaction runs. */
+  readonly nowMs: number;
+  /** 64 bytes for building a value in; anybody's at the next command. */
+  readonly scratch: Uint8Array;
+
+  // --- keys ---
+  /** The live entry of key argument i for reading: counts hit or miss, updates the access clock. 0 when absent. */
+  lookupRead(i: number): Ref;
+  /** The live entry of key argument i for writing. 0 when absent. */
+  lookupWrite(i: number): Ref;
+  /** Like {@link lookupRead} but neither counts nor touches (TTL, OBJECT, EXISTS in some forms). */
+  peek(i: number): Ref;
+  /** {@link peek} for a key of any database that is not an argument. */
+  peekKey(db: Database, buf: Uint8Array, start: number, end: number): Ref;
+
+  /** The access bits (LRU or LFU) that a new entry starts with. */
+  initialAccessBits(): number;
+
+  // --- effects ---
+  /** The key in argument i was changed by this command: counts it as dirty, wakes watchers, publishes the event. */
+  modified(i: number, eventClass: number, event: string): void;
+  /** The same for a key of any database. */
+  modifiedKey(db: Database, buf: Uint8Array, start: number, end: number, eventClass: number, event: string): void;
+  /** All keys of a database went away at once (or the whole store, with undefined). */
+  flushed(db: Database | undefined): void;
+  /** Two databases changed places (SWAPDB). */
+  swapped(a: Database, b: Database): void;
+  /** Publishes an event without a change (a source key that moved away). */
+  notify(db: Database, buf: Uint8Array, start: number, end: number, eventClass: number, event: string): void;
+  /** Counts a change that no key stands for, so that the command is propagated. */
+  markDirty(): void;
+
+  // --- propagation to AOF and replicas. Default: a command that made something dirty is propagated as it came. ---
+  /** True when there is anybody to propagate to: rewriting is only worth its garbage then. */
+  readonly propagating: boolean;
+  /** Propagates this instead of the command as it came. Strings are one byte a character. */
+  propagateAs(parts: readonly (string | Uint8Array)[]): void;
+  /** Propagates nothing for this command. */
+  propagateNothing(): void;
+}
+
+/** A command of the table with what is derived from its declaration. */
+export interface ResolvedCommand {
+  readonly declaration: Command;
+  /** `get`, `config|get`. */
+  readonly fullName: string;
+  readonly parent: ResolvedCommand | undefined;
+  readonly subcommands: ReadonlyMap<string, ResolvedCommand> | undefined;
+  readonly flags: number;
+  /** First, last and step of the old-style key range; 0 0 0 without keys. */
+  readonly firstKey: number;
+  readonly lastKey: number;
+  readonly keyStep: number;
+  /** ACL categories with their '@', in the order in which COMMAND INFO prints them. */
+  readonly aclCategories: readonly string[];
+  calls: number;
+  microseconds: number;
+  rejectedCalls: number;
+  failedCalls: number;
+}
+
+export interface CommandTablePort {
+  /** Finds by name, letter case aside, under its present (perhaps renamed) name. */
+  lookup(buf: Uint8Array, start: number, end: number): ResolvedCommand | undefined;
+  /** Finds by `get` or `config|get`, lower case. */
+  byFullName(name: string): ResolvedCommand | undefined;
+  /** Every top-level command. */
+  all(): Iterable<ResolvedCommand>;
+  readonly size: number;
+  /** Pushes the argument indexes of the keys of a request; false when the command has none or they cannot be found. */
+  keyIndexes(command: ResolvedCommand, args: ArgVector, out: number[]): boolean;
+}
+
+export type ReplyMode = 'on' | 'off' | 'skip' | 'skip-next';
+
+/** The connection that sent the command. */
+export interface ClientPort {
+  readonly id: number;
+  name: string;
+  libName: string;
+  libVersion: string;
+  /** 2 or 3. */
+  protocol: number;
+  authenticated: boolean;
+  /** ACL user; `default` until there are others. */
+  user: string;
+  dbIndex: number;
+  /** Inside MULTI. */
+  readonly inMulti: boolean;
+  /** READONLY was said (cluster replicas). */
+  readOnlyMode: boolean;
+  /** ASKING was said: the next command may go to an importing slot. */
+  asking: boolean;
+  replyMode: ReplyMode;
+  noEvict: boolean;
+  noTouch: boolean;
+  readonly peerAddress: string;
+  readonly localAddress: string;
+  readonly createdAtMs: number;
+  lastInteractionMs: number;
+  /** Bytes received that have not become a command yet. */
+  queryBufferBytes(): number;
+  /** Bytes of replies the client has not taken yet. */
+  outputBytes(): number;
+  outputChunks(): number;
+  multiQueueLength(): number;
+  multiQueueBytes(): number;
+  watchedKeyCount(): number;
+  /** Full name of the last command, lower case. */
+  lastCommand: string;
+  fd: number;
+  totalNetworkIn: number;
+  totalNetworkOut: number;
+  /** One letter each, as the `flags` field of CLIENT LIST. */
+  flagLetters(): string;
+  /** Selects a database; false when there is no such. */
+  select(dbIndex: number): boolean;
+  /** MULTI: queues from here on. */
+  startMulti(): void;
+  /** Ends the connection when the reply to this command has been sent. */
+  closeAfterReply(): void;
+  /** Ends the connection at once. */
+  kill(): void;
+  /** RESET: back to the state of a new connection. */
+  reset(): void;
+}
+
+export interface ClientFilter {
+  id?: number;
+  addr?: string;
+  laddr?: string;
+  user?: string;
+  type?: string;
+  skipMe?: boolean;
+}
+
+/** All connections. */
+export interface ClientsPort {
+  all(): Iterable<ClientPort>;
+  byId(id: number): ClientPort | undefined;
+  readonly count: number;
+  /** CLIENT PAUSE until the given time; `writesOnly` lets reads through. */
+  pause(untilMs: number, writesOnly: boolean): void;
+  unpause(): void;
+  /** CLIENT UNBLOCK; false when that client is not blocked. */
+  unblock(id: number, withError: boolean): boolean;
+}
+
+/** MULTI/EXEC/WATCH of the current client. */
+export interface TransactionPort {
+  exec(ctx: CommandContext): void;
+  discard(ctx: CommandContext): void;
+  watch(ctx: CommandContext): void;
+  unwatch(ctx: CommandContext): void;
+}
+
+export interface PersistencePort {
+  /** Whether the AOF is on. */
+  readonly aofEnabled: boolean;
+  /** The lines of INFO's persistence section. */
+  infoFields(): readonly (readonly [string, string | number])[];
+  /** Whether data files are being loaded. */
+  readonly loading: boolean;
+}
+
+/** Counters that INFO prints and CONFIG RESETSTAT clears. */
+export interface Stats {
+  connectionsReceived: number;
+  commandsProcessed: number;
+  netInputBytes: number;
+  netOutputBytes: number;
+  rejectedConnections: number;
+  expiredKeys: number;
+  expiredTimeCapReached: number;
+  expireCycleCpuMs: number;
+  evictedKeys: number;
+  evictedClients: number;
+  keyspaceHits: number;
+  keyspaceMisses: number;
+  totalErrorReplies: number;
+  unexpectedErrorReplies: number;
+  readsProcessed: number;
+  writesProcessed: number;
+  clientOutputBufferLimitDisconnections: number;
+  clientQueryBufferLimitDisconnections: number;
+  aclAccessDeniedAuth: number;
+  peakMemoryBytes: number;
+  /** By error code, e.g. `ERR`, `WRONGTYPE`. */
+  readonly errors: Map<string, number>;
+}
+
+export interface ShutdownOptions {
+  save?: boolean;
+  now?: boolean;
+  force?: boolean;
+}
+
+export interface ServerPort {
+  readonly version: string;
+  /** The Redis version whose behaviour we follow: what clients read as redis_version. */
+  readonly redisVersion: string;
+  readonly pid: number;
+  /** 40 hexadecimal characters, new at every start. */
+  readonly runId: string;
+  readonly startedAtMs: number;
+  readonly configFile: string;
+  readonly executable: string;
+  /** Where clients connect (TCP); 0 without. */
+  readonly port: number;
+  /** 40 hexadecimal characters that name this server's history of writes (master_replid). */
+  replicationId: string;
+  /** used_memory when the server had started and before it loaded any data. */
+  readonly startupMemoryBytes: number;
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly store: Store;
+  readonly commands: CommandTablePort;
+  readonly clients: ClientsPort;
+  readonly transactions: TransactionPort;
+  readonly persistence: PersistencePort;
+  readonly stats: Stats;
+  /** Undefined unless cluster-enabled. */
+  readonly cluster: ClusterPort | undefined;
+  /** DEBUG SET-ACTIVE-EXPIRE. */
+  activeExpire: boolean;
+  /** Changes since the last save. */
+  readonly dirty: number;
+  /** Instantaneous rates of the last seconds, for INFO. */
+  rates(): { opsPerSec: number; inputKbps: number; outputKbps: number };
+  /** The LRU clock, seconds modulo 2^24. */
+  lruClock(): number;
+  /** Checks a user and password; false when refused. */
+  authenticate(user: string, password: Uint8Array): boolean;
+  /** Whether the default user needs a password. */
+  readonly passwordRequired: boolean;
+  /** CONFIG RESETSTAT. */
+  resetStats(): void;
+  /** CONFIG REWRITE: undefined, or the reason why not. */
+  rewriteConfig(): string | undefined;
+  /** Text of an INFO section list, `all`, `default`, `everything` included. */
+  info(sections: readonly string[]): string;
+  /** Ends the process; undefined, or the error reply when refused. */
+  shutdown(options: ShutdownOptions): string | undefined;
+  log(level: 'debug' | 'verbose' | 'notice' | 'warning', text: string): void;
+  /** Blocks the whole server, as DEBUG SLEEP does. */
+  sleepMs(ms: number): void;
+}

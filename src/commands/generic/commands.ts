@@ -1,0 +1,19 @@
+import type { Command } from '../command.js';
+import { expireCommands } from './expire.js';
+import { keyCommands } from './keys.js';
+import { objectCommands } from './object.js';
+import { relocateCommands } from './relocate.js';
+import { ttlCommands } from './ttl.js';
+import { waitCommands } from './wait.js';
+import { walkCommands } from './walk.js';
+
+/** Every command of the group `generic`. */
+export const genericCommands: readonly Command[] = [
+  ...keyCommands,
+  ...expireCommands,
+  ...ttlCommands,
+  ...relocateCommands,
+  ...walkCommands,
+  ...objectCommands,
+  ...waitCommands,
+];

@@ -1,0 +1,161 @@
+/** OBJECT: how a value is kept and how much it is used. */
+import { idleSeconds, lfuCounter } from '../../store/accessClock.js';
+import { type Ref, TYPE_STRING } from '../../store/types.js';
+import { isSharedInteger, stringEncoding } from '../../types/string/encoding.js';
+import { type Command, command, index, LOADING, READONLY, range, STALE } from '../command.js';
+import type { CommandContext } from '../context.js';
+import { replyHelp } from '../introspection/help.js';
+import { KEY } from './declare.js';
+
+const SWITCHING_TAKES_TIME =
+  'Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.';
+const LFU_SELECTED = `ERR An LFU maxmemory policy is selected, idle time not tracked. ${SWITCHING_TAKES_TIME}`;
+const LFU_NOT_SELECTED = `ERR An LFU maxmemory policy is not selected, access frequency not tracked. ${SWITCHING_TAKES_TIME}`;
+
+/** Redis's reference count of an object that everybody shares. */
+const SHARED_REFERENCES = 2147483647;
+
+const HELP = [
+  'ENCODING <key>',
+  '    Return the kind of internal representation used in order to store the value',
+  '    associated with a <key>.',
+  'FREQ <key>',
+  '    Return the access frequency index of the <key>. The returned integer is',
+  '    proportional to the logarithm of the recent access frequency of the key.',
+  'IDLETIME <key>',
+  '    Return the idle time of the <key>, that is the approximated number of',
+  '    seconds elapsed since the last access to the key.',
+  'REFCOUNT <key>',
+  '    Return the number of references of the value associated with the specified',
+  '    <key>.',
+];
+
+/** The live entry of argument 2, counted but not touched; 0 when absent, which has then been replied. */
+function subject(ctx: CommandContext): Ref {
+  const ref = ctx.peek(2);
+  if (ref !== 0) {
+    ctx.server.stats.keyspaceHits++;
+    return ref;
+  }
+  ctx.server.stats.keyspaceMisses++;
+  ctx.reply.nil();
+  return 0;
+}
+
+function policyIs(ctx: CommandContext, kind: 'lru' | 'lfu'): boolean {
+  return ctx.server.config.values['maxmemory-policy'].endsWith(kind);
+}
+
+/** The name of the encoding that Redis would keep the value in. */
+export function encodingName(ctx: CommandContext, ref: Ref): string {
+  const { db } = ctx;
+  const value = db.readValue(ref);
+  return stringEncoding(value.buf, value.start, value.end, db.forcedRaw(ref));
+}
+
+function runEncoding(ctx: CommandContext): void {
+  const ref = subject(ctx);
+  if (ref !== 0) ctx.reply.text(encodingName(ctx, ref));
+}
+
+function runRefCount(ctx: CommandContext): void {
+  const ref = subject(ctx);
+  if (ref === 0) return;
+  // Shared objects cannot carry access data of their own, so policies that need it do without them.
+  const { maxmemory } = ctx.server.config.values;
+  const sharing = Number(maxmemory) === 0 || !(policyIs(ctx, 'lru') || policyIs(ctx, 'lfu'));
+  const value = ctx.db.readValue(ref);
+  const shared =
+    sharing &&
+    ctx.db.type(ref) === TYPE_STRING &&
+    !ctx.db.forcedRaw(ref) &&
+    isSharedInteger(value.buf, value.start, value.end);
+  ctx.reply.integer(shared ? SHARED_REFERENCES : 1);
+}
+
+function runIdleTime(ctx: CommandContext): void {
+  const ref = subject(ctx);
+  if (ref === 0) return;
+  if (policyIs(ctx, 'lfu')) return ctx.reply.error(LFU_SELECTED);
+  ctx.reply.integer(idleSeconds(ctx.db.getLru(ref), ctx.nowMs));
+}
+
+function runFreq(ctx: CommandContext): void {
+  const ref = subject(ctx);
+  if (ref === 0) return;
+  if (!policyIs(ctx, 'lfu')) return ctx.reply.error(LFU_NOT_SELECTED);
+  ctx.reply.integer(lfuCounter(ctx.db.getLru(ref), ctx.nowMs, ctx.server.config.values['lfu-decay-time']));
+}
+
+interface ObjectVariant {
+  name: string;
+  since: string;
+  summary: string;
+  run: (ctx: CommandContext) => void;
+}
+
+function objectSubcommand({ name, since, summary, run }: ObjectVariant): Command {
+  return command({
+    name,
+    arity: 3,
+    group: 'generic',
+    since,
+    flags: READONLY,
+    acl: ['keyspace'],
+    keys: [{ begin: index(2), find: range(0, 1), access: 'RO' }],
+    complexity: 'O(1)',
+    summary,
+    arguments: [KEY],
+    tips: ['nondeterministic_output'],
+    run,
+  });
+}
+
+export const objectCommands: readonly Command[] = [
+  command({
+    name: 'object',
+    arity: -2,
+    group: 'generic',
+    since: '2.2.3',
+    flags: 0,
+    complexity: 'That of the subcommand.',
+    summary: 'Subcommands that look inside of values.',
+    subcommands: [
+      objectSubcommand({
+        name: 'encoding',
+        since: '2.2.3',
+        summary: 'Names the form in which a value is kept.',
+        run: runEncoding,
+      }),
+      objectSubcommand({
+        name: 'freq',
+        since: '4.0.0',
+        summary: 'Tells how often a key is used, on a logarithmic scale.',
+        run: runFreq,
+      }),
+      command({
+        name: 'help',
+        arity: 2,
+        group: 'generic',
+        since: '6.2.0',
+        flags: LOADING | STALE,
+        acl: ['keyspace'],
+        complexity: 'O(1)',
+        summary: 'Lists the subcommands.',
+        run: (ctx) => replyHelp(ctx, HELP),
+      }),
+      objectSubcommand({
+        name: 'idletime',
+        since: '2.2.3',
+        summary: 'Tells for how many seconds a key was not used.',
+        run: runIdleTime,
+      }),
+      objectSubcommand({
+        name: 'refcount',
+        since: '2.2.3',
+        summary: 'Counts the references to the value of a key.',
+        run: runRefCount,
+      }),
+    ],
+  }),
+];

@@ -1,0 +1,35 @@
+/** WAIT: how many replicas have acknowledged the writes so far. */
+import { NOT_AN_INTEGER } from '../../resp/errors.js';
+import { type Command, command, NOSCRIPT } from '../command.js';
+import type { CommandContext } from '../context.js';
+
+const TIMEOUT_NO_INTEGER = 'ERR timeout is not an integer or out of range';
+const TIMEOUT_NEGATIVE = 'ERR timeout is negative';
+
+/** Without replicas there is nobody to wait for. */
+function runWait(ctx: CommandContext): void {
+  if (ctx.argInt64(1) === undefined) return ctx.reply.error(NOT_AN_INTEGER);
+  const timeoutMs = ctx.argInt64(2);
+  if (timeoutMs === undefined) return ctx.reply.error(TIMEOUT_NO_INTEGER);
+  if (timeoutMs < 0n) return ctx.reply.error(TIMEOUT_NEGATIVE);
+  ctx.reply.integer(0);
+}
+
+export const waitCommands: readonly Command[] = [
+  command({
+    name: 'wait',
+    arity: 3,
+    group: 'generic',
+    since: '3.0.0',
+    flags: NOSCRIPT,
+    acl: ['connection'],
+    complexity: 'O(1)',
+    summary: 'Waits until the writes of this connection have reached a number of replicas.',
+    arguments: [
+      { name: 'numreplicas', type: 'integer' },
+      { name: 'timeout', type: 'integer' },
+    ],
+    tips: ['request_policy:all_shards', 'response_policy:agg_min'],
+    run: runWait,
+  }),
+];
