@@ -1,0 +1,99 @@
+/**
+ * The checks between a request and its command, in Redis's order. Each gate is named and answers an error reply, or
+ * nothing to let the request through.
+ */
+import { DENYOOM, LOADING, NO_AUTH, NO_MULTI, PROTECTED, WRITE } from '../commands/command.js';
+import type { ResolvedCommand } from '../commands/context.js';
+import type { ArgVector } from '../resp/argVector.js';
+import * as errors from '../resp/errors.js';
+import type { Executor } from './executor.js';
+import { redirection } from './redirect.js';
+import type { Session } from './session.js';
+
+export interface Request {
+  readonly executor: Executor;
+  readonly session: Session;
+  readonly command: ResolvedCommand;
+  readonly args: ArgVector;
+}
+
+type Gate = (request: Request) => string | undefined;
+
+function debugAllowed({ executor, session, command }: Request): string | undefined {
+  if ((command.flags & PROTECTED) === 0) return undefined;
+  const name = (command.parent ?? command).fullName;
+  const setting = executor.server.config.values['enable-debug-command'];
+  if (setting === 'yes' || (setting === 'local' && isLoopback(session.peerAddress))) return undefined;
+  return (
+    `ERR ${name.toUpperCase()} command not allowed. If the enable-${name}-command option is set to "local", ` +
+    'you can run it from a local connection, otherwise you need to set this option in the configuration file, and ' +
+    'then restart the server.'
+  );
+}
+
+function authenticated({ session, command }: Request): string | undefined {
+  if (session.authenticated || (command.flags & NO_AUTH) !== 0) return undefined;
+  return errors.NOAUTH;
+}
+
+function allowedInMulti({ session, command }: Request): string | undefined {
+  if (!session.inMulti || (command.flags & NO_MULTI) === 0) return undefined;
+  return 'ERR Command not allowed inside a transaction';
+}
+
+function slotIsHere(request: Request): string | undefined {
+  return request.executor.server.cluster === undefined ? undefined : redirection(request);
+}
+
+function memoryLeft({ executor, session, command }: Request): string | undefined {
+  if (!executor.outOfMemory) return undefined;
+  const denied = command.fullName === 'exec' ? queuedFlags(session) & DENYOOM : command.flags & DENYOOM;
+  return denied === 0 ? undefined : errors.OOM;
+}
+
+function diskWorks({ executor, session, command }: Request): string | undefined {
+  const problem = executor.writeProblem();
+  if (problem === undefined) return undefined;
+  const writes = command.fullName === 'exec' ? queuedFlags(session) & WRITE : command.flags & WRITE;
+  return writes !== 0 || command.fullName === 'ping' ? problem : undefined;
+}
+
+function dataLoaded({ executor, command }: Request): string | undefined {
+  return executor.loading && (command.flags & LOADING) === 0 ? errors.LOADING : undefined;
+}
+
+/** In the order in which Redis 7 asks. */
+const GATES: readonly Gate[] = [
+  debugAllowed,
+  authenticated,
+  allowedInMulti,
+  slotIsHere,
+  memoryLeft,
+  diskWorks,
+  dataLoaded,
+];
+
+/** The error reply of the first gate that does not let the request through. */
+export function closedGate(request: Request): string | undefined {
+  for (const gate of GATES) {
+    const error = gate(request);
+    if (error !== undefined) return error;
+  }
+  return undefined;
+}
+
+function queuedFlags(session: Session): number {
+  let flags = 0;
+  for (const queued of session.queue) flags |= queued.command.flags;
+  return flags;
+}
+
+function isLoopback(peerAddress: string): boolean {
+  return peerAddress.startsWith('127.') || peerAddress.startsWith('[::1]') || peerAddress.startsWith('/');
+}
+
+/** Commands that CLIENT PAUSE WRITE holds back: those that write or may. */
+export function isWriting(session: Session, command: ResolvedCommand): boolean {
+  if (command.fullName === 'exec') return (queuedFlags(session) & WRITE) !== 0;
+  return (command.flags & WRITE) !== 0;
+}

@@ -1,0 +1,138 @@
+/**
+ * Cluster routing: whether the keys of a request live in a slot that this node serves, and where to go if not.
+ * Rules: https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/ (redirection and resharding).
+ */
+import { equalBytes } from '../base/bytes.js';
+import { keySlot } from '../base/crc16.js';
+import type { ClusterNode } from '../cluster/core/node.js';
+import { type ClusterPort, preferredHost } from '../commands/clusterPort.js';
+import { ASKING as ASKING_FLAG, WRITE } from '../commands/command.js';
+import type { ResolvedCommand } from '../commands/context.js';
+import type { ArgVector } from '../resp/argVector.js';
+import * as errors from '../resp/errors.js';
+import type { Request } from './gates.js';
+
+const UNBOUND = 'CLUSTERDOWN Hash slot not served';
+const DOWN = 'CLUSTERDOWN The cluster is down';
+const DOWN_READ_ONLY = 'CLUSTERDOWN The cluster is down and only accepts read commands';
+
+/** What the keys of one request (all commands of an EXEC together) come to. */
+export interface KeySurvey {
+  slot: number;
+  keyCount: number;
+  multipleKeys: boolean;
+  missing: number;
+  existing: number;
+  writes: boolean;
+  crossSlot: boolean;
+  firstBuf: Uint8Array;
+  firstStart: number;
+  firstEnd: number;
+}
+
+/** The error that sends the client elsewhere, or undefined when this node may serve the request. */
+export function redirection(request: Request): string | undefined {
+  const { executor, session, command, args } = request;
+  const cluster = executor.server.cluster;
+  if (cluster === undefined) return undefined;
+  const survey = executor.keySurvey;
+  resetSurvey(survey);
+  if (command.fullName === 'exec') {
+    if (!session.inMulti) return undefined;
+    for (const queued of session.queue) surveyKeys(request, survey, queued.command, queued.args);
+  } else {
+    surveyKeys(request, survey, command, args);
+  }
+  if (survey.keyCount === 0) return undefined;
+  return route(request, cluster, survey);
+}
+
+export function newKeySurvey(): KeySurvey {
+  return {
+    slot: -1,
+    keyCount: 0,
+    multipleKeys: false,
+    missing: 0,
+    existing: 0,
+    writes: false,
+    crossSlot: false,
+    firstBuf: new Uint8Array(0),
+    firstStart: 0,
+    firstEnd: 0,
+  };
+}
+
+function resetSurvey(survey: KeySurvey): void {
+  survey.slot = -1;
+  survey.keyCount = 0;
+  survey.multipleKeys = false;
+  survey.missing = 0;
+  survey.existing = 0;
+  survey.writes = false;
+  survey.crossSlot = false;
+}
+
+function surveyKeys(request: Request, survey: KeySurvey, command: ResolvedCommand, args: ArgVector): void {
+  const { executor } = request;
+  if ((command.flags & WRITE) !== 0) survey.writes = true;
+  const indexes = executor.keyIndexes;
+  indexes.length = 0;
+  if (!executor.table.keyIndexes(command, args, indexes)) return;
+  for (let n = 0; n < indexes.length; n++) surveyKey(request, survey, args, indexes[n]);
+}
+
+function surveyKey(request: Request, survey: KeySurvey, args: ArgVector, at: number): void {
+  const { executor } = request;
+  const start = args.start[at];
+  const end = args.end[at];
+  const slot = keySlot(args.buf, start, end);
+  survey.keyCount++;
+  if (survey.slot < 0) {
+    survey.slot = slot;
+    survey.firstBuf = args.buf;
+    survey.firstStart = start;
+    survey.firstEnd = end;
+  } else {
+    const sameKey =
+      end - start === survey.firstEnd - survey.firstStart &&
+      equalBytes(args.buf, start, end, survey.firstBuf, survey.firstStart);
+    if (!sameKey) survey.multipleKeys = true;
+    if (slot !== survey.slot) survey.crossSlot = true;
+  }
+  const core = executor.server.cluster?.core;
+  if (core?.migratingTo(survey.slot) === undefined && core?.importingFrom(survey.slot) === undefined) return;
+  if (executor.server.store.databases[0].find(args.buf, start, end) === 0) survey.missing++;
+  else survey.existing++;
+}
+
+function route(request: Request, cluster: ClusterPort, survey: KeySurvey): string | undefined {
+  const { session, command } = request;
+  const { core } = cluster;
+  const { slot } = survey;
+  const owner = core.slotOwner(slot);
+  if (owner === undefined) return UNBOUND;
+  if (survey.crossSlot) return errors.CROSSSLOT;
+  if (!core.stateOk) {
+    if (!request.executor.server.config.values['cluster-allow-reads-when-down']) return DOWN;
+    if (survey.writes) return DOWN_READ_ONLY;
+  }
+  const mine = owner === core.myself;
+  const target = mine ? core.migratingTo(slot) : undefined;
+  const importing = !mine && core.importingFrom(slot) !== undefined;
+  if ((target !== undefined || importing) && command.fullName === 'migrate') return undefined;
+  if (target !== undefined && survey.missing > 0) {
+    if (survey.existing > 0) return errors.TRYAGAIN;
+    return `ASK ${slot} ${endpoint(request, target)}`;
+  }
+  if (importing && (session.asking || (command.flags & ASKING_FLAG) !== 0)) {
+    return survey.multipleKeys && survey.missing > 0 ? errors.TRYAGAIN : undefined;
+  }
+  if (mine) return undefined;
+  if (core.myself.master === owner && session.readOnlyMode && !survey.writes) return undefined;
+  return `MOVED ${slot} ${endpoint(request, owner)}`;
+}
+
+/** host:port as cluster-preferred-endpoint-type wants it; an unknown endpoint leaves the host empty. */
+function endpoint(request: Request, node: ClusterNode): string {
+  return `${preferredHost(node, request.executor.server.config.values['cluster-preferred-endpoint-type'])}:${node.port}`;
+}

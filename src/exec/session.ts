@@ -1,0 +1,211 @@
+import type { ClientPort, ReplyMode, ResolvedCommand } from '../commands/context.js';
+import type { ArgVector } from '../resp/argVector.js';
+import type { WatchedKey } from './watch.js';
+
+/** What a session needs of the connection under it. */
+export interface Transport {
+  readonly peerAddress: string;
+  readonly localAddress: string;
+  readonly fd: number;
+  queryBufferBytes(): number;
+  outputBytes(): number;
+  outputChunks(): number;
+  /** Sends bytes that do not answer a command of this client (pushes, replies to others' commands). */
+  send(bytes: Uint8Array): void;
+  /** Ends the connection when what was written has left. */
+  closeAfterReply(): void;
+  /** Ends it now. */
+  destroy(): void;
+  /** Goes on with requests that were held back. */
+  resume(): void;
+}
+
+export interface QueuedCommand {
+  readonly command: ResolvedCommand;
+  readonly args: ArgVector;
+}
+
+// Why a request of this session cannot take the short way through dispatch.
+const NOT_AUTHENTICATED = 1;
+const IN_MULTI = 2;
+const REPLY_MODE = 4;
+const CLOSING = 8;
+const ASKING_SET = 16;
+
+/** One client: everything the server knows of it that is not its socket. */
+export class Session implements ClientPort {
+  readonly id: number;
+  readonly transport: Transport;
+  readonly createdAtMs: number;
+  lastInteractionMs: number;
+  name = '';
+  libName = '';
+  libVersion = '';
+  protocol = 2;
+  user = 'default';
+  dbIndex = 0;
+  readOnlyMode = false;
+  noEvict = false;
+  noTouch = false;
+  lastCommand = 'NULL';
+  totalNetworkIn = 0;
+  totalNetworkOut = 0;
+  /** Not 0: dispatch must look closer. Bits of the constants above. */
+  special = 0;
+  /** Requests queued by MULTI. */
+  readonly queue: QueuedCommand[] = [];
+  queuedBytes = 0;
+  /** An error was found while queueing: EXEC aborts. */
+  queueBroken = false;
+  watched: WatchedKey[] = [];
+  /** A watched key was changed: EXEC answers nil. */
+  watchBroken = false;
+  /** A request that CLIENT PAUSE holds back. */
+  heldBack: ArgVector | undefined;
+
+  readonly #maxDbIndex: number;
+  #replyMode: ReplyMode = 'on';
+
+  constructor(id: number, transport: Transport, options: { nowMs: number; databases: number; authenticated: boolean }) {
+    this.id = id;
+    this.transport = transport;
+    this.createdAtMs = options.nowMs;
+    this.lastInteractionMs = options.nowMs;
+    this.#maxDbIndex = options.databases - 1;
+    this.authenticated = options.authenticated;
+  }
+
+  get authenticated(): boolean {
+    return (this.special & NOT_AUTHENTICATED) === 0;
+  }
+
+  set authenticated(value: boolean) {
+    this.#flag(NOT_AUTHENTICATED, !value);
+  }
+
+  get inMulti(): boolean {
+    return (this.special & IN_MULTI) !== 0;
+  }
+
+  get asking(): boolean {
+    return (this.special & ASKING_SET) !== 0;
+  }
+
+  set asking(value: boolean) {
+    this.#flag(ASKING_SET, value);
+  }
+
+  get closing(): boolean {
+    return (this.special & CLOSING) !== 0;
+  }
+
+  get replyMode(): ReplyMode {
+    return this.#replyMode;
+  }
+
+  set replyMode(mode: ReplyMode) {
+    this.#replyMode = mode;
+    this.#flag(REPLY_MODE, mode !== 'on');
+  }
+
+  get peerAddress(): string {
+    return this.transport.peerAddress;
+  }
+
+  get localAddress(): string {
+    return this.transport.localAddress;
+  }
+
+  get fd(): number {
+    return this.transport.fd;
+  }
+
+  queryBufferBytes(): number {
+    return this.transport.queryBufferBytes();
+  }
+
+  outputBytes(): number {
+    return this.transport.outputBytes();
+  }
+
+  outputChunks(): number {
+    return this.transport.outputChunks();
+  }
+
+  multiQueueLength(): number {
+    return this.inMulti ? this.queue.length : -1;
+  }
+
+  multiQueueBytes(): number {
+    return this.queuedBytes;
+  }
+
+  watchedKeyCount(): number {
+    return this.watched.length;
+  }
+
+  flagLetters(): string {
+    let letters = '';
+    if (this.inMulti) letters += 'x';
+    if (this.heldBack !== undefined) letters += 'b';
+    if (this.watchBroken) letters += 'd';
+    if (this.closing) letters += 'c';
+    if (this.readOnlyMode) letters += 'r';
+    if (this.peerAddress.endsWith(':0') && this.peerAddress.startsWith('/')) letters += 'U';
+    if (this.noEvict) letters += 'e';
+    if (this.noTouch) letters += 'T';
+    return letters === '' ? 'N' : letters;
+  }
+
+  select(dbIndex: number): boolean {
+    if (dbIndex < 0 || dbIndex > this.#maxDbIndex) return false;
+    this.dbIndex = dbIndex;
+    return true;
+  }
+
+  startMulti(): void {
+    this.#flag(IN_MULTI, true);
+  }
+
+  enqueue(command: ResolvedCommand, args: ArgVector): void {
+    const copy = args.copy();
+    this.queue.push({ command, args: copy });
+    this.queuedBytes += copy.buf.length + copy.argc * 8;
+  }
+
+  /** Leaves MULTI; the caller unwatches. */
+  endMulti(): void {
+    this.queue.length = 0;
+    this.queuedBytes = 0;
+    this.queueBroken = false;
+    this.watchBroken = false;
+    this.#flag(IN_MULTI, false);
+  }
+
+  closeAfterReply(): void {
+    this.#flag(CLOSING, true);
+    this.transport.closeAfterReply();
+  }
+
+  kill(): void {
+    this.#flag(CLOSING, true);
+    this.transport.destroy();
+  }
+
+  reset(): void {
+    this.endMulti();
+    this.dbIndex = 0;
+    this.protocol = 2;
+    this.name = '';
+    this.asking = false;
+    this.readOnlyMode = false;
+    this.replyMode = 'on';
+    this.noEvict = false;
+    this.noTouch = false;
+    this.user = 'default';
+  }
+
+  #flag(bit: number, on: boolean): void {
+    this.special = on ? this.special | bit : this.special & ~bit;
+  }
+}

@@ -1,0 +1,366 @@
+/**
+ * One client connection: bytes in, requests to the executor, replies out.
+ *
+ * Reading. A read lands in the buffer that all connections share and is parsed there. Only a request that is not whole
+ * yet (or is held back) moves to a buffer of the connection's own:
+ *
+ *   #own   │ request not whole yet │ more bytes ...│ room │
+ *           0 = start of request    parser.pos      #ownLength
+ *
+ * Writing. Replies of a batch stand in the executor's reply writer; the {@link Outbox} hands them over: now, or, when the
+ * AOF wants its bytes on disk first, at the end of the event loop's round. What the kernel does not take waits in `#queue`.
+ */
+import { type Executor, HELD_BACK } from '../exec/executor.js';
+import type { Session, Transport } from '../exec/session.js';
+import { ArgVector } from '../resp/argVector.js';
+import { INCOMPLETE, PROTOCOL_ERROR, REQUEST, RequestParser } from '../resp/requestParser.js';
+import type { Outbox } from './outbox.js';
+import type { Stream, StreamEvents } from './stream.js';
+
+/** An own buffer larger than this is let go when it is empty. */
+const KEEP_OWN_BYTES = 64 * 1024;
+/** Reading stops when this much has piled up behind a request that is held back. */
+const HELD_BACK_MAX_BYTES = 1024 * 1024;
+
+/** What a connection needs of the server around it. */
+export interface ConnectionHost {
+  readonly executor: Executor;
+  readonly outbox: Outbox;
+  /** Scratch arguments shared by all connections. */
+  readonly args: ArgVector;
+  maxBulkBytes(): number;
+  maxQueryBufferBytes(): number;
+  maxOutputBytes(): OutputLimit;
+  nowMs(): number;
+  log(level: 'verbose' | 'warning', text: string): void;
+  closed(connection: Connection): void;
+}
+
+/** client-output-buffer-limit of a class of clients; 0 means no limit. */
+export interface OutputLimit {
+  readonly hardBytes: number;
+  readonly softBytes: number;
+  readonly softSeconds: number;
+}
+
+export class Connection implements Transport, StreamEvents {
+  session!: Session;
+  readonly #stream: Stream;
+  readonly #host: ConnectionHost;
+  readonly #parser = new RequestParser();
+  #own: Buffer | undefined;
+  #ownLength = 0;
+  /** Arguments of an unfinished request, relative to `#own`. */
+  #partialArgs: ArgVector | undefined;
+  readonly #queue: Buffer[] = [];
+  #queuedBytes = 0;
+  #writing = false;
+  #writingBytes = 0;
+  #softLimitSinceMs = 0;
+  #closeWhenFlushed = false;
+  #readingPaused = false;
+  #destroyed = false;
+
+  constructor(stream: Stream, host: ConnectionHost) {
+    this.#stream = stream;
+    this.#host = host;
+  }
+
+  get peerAddress(): string {
+    return this.#stream.peerAddress;
+  }
+
+  get localAddress(): string {
+    return this.#stream.localAddress;
+  }
+
+  get fd(): number {
+    return this.#stream.fd;
+  }
+
+  get destroyed(): boolean {
+    return this.#destroyed;
+  }
+
+  start(): void {
+    this.#stream.start(this);
+  }
+
+  queryBufferBytes(): number {
+    return this.#ownLength;
+  }
+
+  outputBytes(): number {
+    return this.#queuedBytes + this.#writingBytes;
+  }
+
+  outputChunks(): number {
+    return this.#queue.length + (this.#writing ? 1 : 0);
+  }
+
+  // ---------------------------------------------------------------- reading
+
+  onData(buf: Uint8Array, length: number): void {
+    if (this.#destroyed) return;
+    this.session.totalNetworkIn += length;
+    this.#host.executor.server.stats.netInputBytes += length;
+    this.#host.executor.server.stats.readsProcessed++;
+    if (this.#closeWhenFlushed) return;
+    if (this.#ownLength === 0 && this.session.heldBack === undefined) {
+      this.#parser.pos = 0;
+      this.#process(buf, length, this.#host.args);
+      return;
+    }
+    this.#append(buf, length);
+    if (this.session.heldBack === undefined) this.#processOwn();
+    else if (this.#ownLength > HELD_BACK_MAX_BYTES) this.#pauseReading();
+  }
+
+  /** Goes on after CLIENT PAUSE: first the request that was held back, then what came behind it. */
+  resume(): void {
+    const { heldBack } = this.session;
+    if (heldBack === undefined || this.#destroyed) return;
+    this.session.heldBack = undefined;
+    const { executor } = this.#host;
+    executor.beginBatch(this.session);
+    const from = executor.reply.length;
+    const status = executor.execute(this.session, heldBack);
+    executor.endBatch();
+    this.#host.outbox.deliver(this, from);
+    if (status === HELD_BACK) return;
+    if (this.#readingPaused) {
+      this.#readingPaused = false;
+      this.#stream.resumeReading();
+    }
+    if (this.#ownLength > 0) this.#processOwn();
+  }
+
+  #processOwn(): void {
+    const own = this.#own as Buffer;
+    if (this.#ownLength - this.#parser.pos < this.#parser.needBytes) {
+      this.#makeRoomForRest();
+      return;
+    }
+    const args = this.#partialArgs ?? new ArgVector();
+    this.#partialArgs = undefined;
+    const length = this.#ownLength;
+    this.#process(own, length, args);
+  }
+
+  /** Runs the requests in buf[parser.pos, length) and keeps what is left over. */
+  #process(buf: Uint8Array, length: number, args: ArgVector): void {
+    const { executor, outbox } = this.#host;
+    const { session } = this;
+    const parser = this.#parser;
+    const maxBulkBytes = this.#host.maxBulkBytes();
+    executor.beginBatch(session);
+    let from = executor.reply.length;
+    // The request under way began at 0 when it is being continued.
+    let requestStart = parser.midRequest ? 0 : parser.pos;
+    for (;;) {
+      parser.authenticated = session.authenticated;
+      const result = parser.parse(buf, length, args, maxBulkBytes);
+      if (result === INCOMPLETE) break;
+      requestStart = parser.pos;
+      if (result === REQUEST) {
+        if (executor.execute(session, args) === HELD_BACK || session.closing) break;
+        if (executor.reply.length > outbox.flushBytes) {
+          outbox.deliver(this, from);
+          outbox.flush();
+          from = executor.reply.length;
+          if (this.#destroyed) break;
+        }
+      } else if (result === PROTOCOL_ERROR) {
+        this.#protocolError(parser.error, buf.subarray(requestStart, Math.min(length, requestStart + 128)));
+        break;
+      }
+    }
+    executor.endBatch();
+    this.#keepRest(buf, requestStart, length, args);
+    outbox.deliver(this, from);
+  }
+
+  #protocolError(text: string, sample: Uint8Array): void {
+    const { executor } = this.#host;
+    executor.reply.error(`ERR Protocol error: ${text}`);
+    this.#host.log(
+      'verbose',
+      `Protocol error (${text}) from client: id=${this.session.id} addr=${this.peerAddress}. ` +
+        `Query buffer: '${Buffer.from(sample)
+          .toString('latin1')
+          .replace(/[^ -~]/g, '.')}'`,
+    );
+    this.session.closeAfterReply();
+  }
+
+  /** Moves buf[start, length) to the front of the own buffer; nothing is left over in the usual case. */
+  #keepRest(buf: Uint8Array, start: number, length: number, args: ArgVector): void {
+    const rest = length - start;
+    if (rest === 0 || this.#destroyed || this.session.closing) {
+      this.#ownLength = 0;
+      this.#partialArgs = undefined;
+      if (this.#own !== undefined && this.#own.length > KEEP_OWN_BYTES) this.#own = undefined;
+      return;
+    }
+    const parser = this.#parser;
+    if (parser.midRequest) {
+      this.#partialArgs = new ArgVector();
+      this.#partialArgs.assignShifted(args, -start);
+    }
+    if (buf === this.#own) {
+      this.#own.copyWithin(0, start, length);
+      this.#ownLength = rest;
+    } else {
+      this.#ownLength = 0;
+      this.#append(buf.subarray(start, length), rest);
+    }
+    parser.rebase(-start);
+    this.#makeRoomForRest();
+  }
+
+  /** Grows the own buffer once to what the argument under way needs, instead of doubling towards it. */
+  #makeRoomForRest(): void {
+    const needed = this.#parser.pos + this.#parser.needBytes;
+    if (this.#own === undefined || needed <= this.#own.length) return;
+    if (needed > this.#host.maxQueryBufferBytes()) return this.#queryBufferFull(needed);
+    this.#growOwn(needed + KEEP_OWN_BYTES);
+  }
+
+  #append(bytes: Uint8Array, length: number): void {
+    const needed = this.#ownLength + length;
+    if (needed > this.#host.maxQueryBufferBytes()) return this.#queryBufferFull(needed);
+    if (this.#own === undefined || needed > this.#own.length) {
+      this.#growOwn(Math.max(needed, Math.min(this.#ownLength * 2, this.#ownLength + 64 * KEEP_OWN_BYTES)));
+    }
+    this.#own?.set(length === bytes.length ? bytes : bytes.subarray(0, length), this.#ownLength);
+    this.#ownLength = needed;
+  }
+
+  #growOwn(capacity: number): void {
+    const grown = Buffer.allocUnsafeSlow(capacity);
+    if (this.#own !== undefined) this.#own.copy(grown, 0, 0, this.#ownLength);
+    this.#own = grown;
+  }
+
+  #queryBufferFull(bytes: number): void {
+    this.#host.executor.server.stats.clientQueryBufferLimitDisconnections++;
+    this.#host.log(
+      'warning',
+      `Closing client that reached max query buffer length: addr=${this.peerAddress} qbuf=${bytes}`,
+    );
+    this.destroy();
+  }
+
+  #pauseReading(): void {
+    this.#readingPaused = true;
+    this.#stream.pauseReading();
+  }
+
+  // ---------------------------------------------------------------- writing
+
+  /** Sends bytes outside the usual order of replies. The caller does not change them afterwards. */
+  send(bytes: Uint8Array): void {
+    if (this.#destroyed) return;
+    const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#queue.push(buffer);
+    this.#queuedBytes += buffer.length;
+    this.#pump();
+    this.#checkOutputLimit();
+  }
+
+  /**
+   * Writes buf[from, to). True: the memory is free again. False: this connection's stream needs `buf` for some time, and the caller
+   * must let go of it.
+   */
+  writeReplies(buf: Buffer, from: number, to: number): boolean {
+    if (this.#destroyed) return true;
+    const length = to - from;
+    this.session.totalNetworkOut += length;
+    if (this.#writing || this.#queue.length > 0) {
+      this.#queue.push(Buffer.from(buf.subarray(from, to)));
+      this.#queuedBytes += length;
+      this.#checkOutputLimit();
+      return true;
+    }
+    if (this.#stream.write(buf, from, to)) {
+      this.#flushed();
+      return true;
+    }
+    this.#writing = true;
+    this.#writingBytes = length;
+    this.#checkOutputLimit();
+    return false;
+  }
+
+  onDrained(): void {
+    this.#writing = false;
+    this.#writingBytes = 0;
+    this.#pump();
+  }
+
+  #pump(): void {
+    while (!this.#writing && this.#queue.length > 0 && !this.#destroyed) {
+      const next = this.#queue.shift() as Buffer;
+      this.#queuedBytes -= next.length;
+      if (!this.#stream.write(next, 0, next.length)) {
+        this.#writing = true;
+        this.#writingBytes = next.length;
+      }
+    }
+    if (!this.#writing && this.#queue.length === 0) {
+      this.#softLimitSinceMs = 0;
+      this.#flushed();
+    }
+  }
+
+  #flushed(): void {
+    if (this.#closeWhenFlushed) this.destroy();
+  }
+
+  #checkOutputLimit(): void {
+    const { hardBytes, softBytes, softSeconds } = this.#host.maxOutputBytes();
+    const bytes = this.outputBytes();
+    const overHard = hardBytes > 0 && bytes >= hardBytes;
+    let overSoft = false;
+    if (softBytes > 0 && bytes >= softBytes) {
+      const nowMs = this.#host.nowMs();
+      if (this.#softLimitSinceMs === 0) this.#softLimitSinceMs = nowMs;
+      overSoft = nowMs - this.#softLimitSinceMs > softSeconds * 1000;
+    } else {
+      this.#softLimitSinceMs = 0;
+    }
+    if (!overHard && !overSoft) return;
+    this.#host.executor.server.stats.clientOutputBufferLimitDisconnections++;
+    this.#host.log(
+      'warning',
+      `Client id=${this.session.id} addr=${this.peerAddress} omem=${bytes} closed for overcoming of output buffer limits.`,
+    );
+    this.destroy();
+  }
+
+  // ---------------------------------------------------------------- ending
+
+  closeAfterReply(): void {
+    this.#closeWhenFlushed = true;
+  }
+
+  /** Called when this round's replies are out, also when there were none. */
+  afterDelivery(): void {
+    if (this.#closeWhenFlushed && !this.#writing && this.#queue.length === 0) this.destroy();
+  }
+
+  destroy(): void {
+    if (this.#destroyed) return;
+    this.#destroyed = true;
+    this.#stream.close();
+    this.#queue.length = 0;
+    this.#queuedBytes = 0;
+    this.#own = undefined;
+    this.#ownLength = 0;
+    this.#host.closed(this);
+  }
+
+  onClosed(_reason: string): void {
+    this.destroy();
+  }
+}

@@ -1,0 +1,74 @@
+/**
+ * Where replies wait for their moment. Replies of several connections stand one after the other in the shared reply
+ * writer; the outbox knows whose bytes are where:
+ *
+ *   reply.buf  │ replies to A │ replies to B │ replies to A │ ...
+ *              0              #ends[0]       #ends[1]       #ends[2] = reply.length
+ *
+ * Without an AOF each batch leaves at once. With one, everything leaves at the end of the event loop's round, after the
+ * AOF has been written (and fsynced, with `always`): many clients share that one write.
+ */
+import type { ReplyWriter } from '../resp/replyWriter.js';
+import type { Connection } from './connection.js';
+
+/** A round that has written this many bytes of replies does not wait for its end. */
+const FLUSH_BYTES = 1024 * 1024;
+
+export class Outbox {
+  readonly flushBytes = FLUSH_BYTES;
+  /** Set when replies must wait for {@link beforeReplies}. */
+  deferred = false;
+  readonly #reply: ReplyWriter;
+  readonly #beforeReplies: () => boolean;
+  readonly #connections: Connection[] = [];
+  readonly #ends: number[] = [];
+  #scheduled = false;
+  #flushing = false;
+
+  /** `beforeReplies` makes durable what the replies acknowledge; when it cannot, they are dropped with their connections. */
+  constructor(reply: ReplyWriter, beforeReplies: () => boolean) {
+    this.#reply = reply;
+    this.#beforeReplies = beforeReplies;
+  }
+
+  /** The bytes from `from` to the end of the reply writer are for `connection`. */
+  deliver(connection: Connection, from: number): void {
+    const to = this.#reply.length;
+    if (to === from && !this.deferred) return connection.afterDelivery();
+    this.#connections.push(connection);
+    this.#ends.push(to);
+    if (!this.deferred) this.flush();
+    else if (!this.#scheduled) this.#schedule();
+  }
+
+  #schedule(): void {
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      this.flush();
+    });
+  }
+
+  /** Sends everything now. */
+  flush(): void {
+    if (this.#flushing || this.#connections.length === 0) return;
+    this.#flushing = true;
+    const durable = !this.deferred || this.#beforeReplies();
+    const { buf } = this.#reply;
+    let from = 0;
+    let free = true;
+    for (let i = 0; i < this.#connections.length; i++) {
+      const connection = this.#connections[i];
+      const to = this.#ends[i];
+      if (!durable) connection.destroy();
+      else if (to > from && !connection.writeReplies(buf, from, to)) free = false;
+      connection.afterDelivery();
+      from = to;
+    }
+    this.#connections.length = 0;
+    this.#ends.length = 0;
+    if (free) this.#reply.reset();
+    else this.#reply.detach();
+    this.#flushing = false;
+  }
+}
