@@ -1,0 +1,35 @@
+/** INFO's sections commandstats, errorstats and keyspace: a line each for what has been used. */
+import type { ResolvedCommand, ServerPort } from '../commands/context.js';
+import type { InfoFields } from './infoFields.js';
+
+export function commandStatsSection(server: ServerPort): InfoFields {
+  const fields: [string, string][] = [];
+  for (const command of server.commands.all()) {
+    for (const each of [command, ...(command.subcommands?.values() ?? [])]) {
+      if (each.calls + each.rejectedCalls + each.failedCalls === 0) continue;
+      fields.push([`cmdstat_${each.fullName}`, callFigures(each)]);
+    }
+  }
+  return fields;
+}
+
+function callFigures({ calls, microseconds, rejectedCalls, failedCalls }: ResolvedCommand): string {
+  const usec = Math.floor(microseconds);
+  const usecPerCall = (calls === 0 ? 0 : usec / calls).toFixed(2);
+  return `calls=${calls},usec=${usec},usec_per_call=${usecPerCall},rejected_calls=${rejectedCalls},failed_calls=${failedCalls}`;
+}
+
+export function errorStatsSection(server: ServerPort): InfoFields {
+  const codes = [...server.stats.errors].sort(([a], [b]) => (a < b ? -1 : 1));
+  return codes.map(([code, count]) => [`errorstat_${code}`, `count=${count}`] as const);
+}
+
+export function keyspaceSection(server: ServerPort): InfoFields {
+  const nowMs = server.clock.nowMs();
+  return server.store.databases
+    .filter((db) => db.size > 0)
+    .map((db) => {
+      const avgTtlMs = Math.floor(db.avgTtlMs(nowMs));
+      return [`db${db.index}`, `keys=${db.size},expires=${db.expires},avg_ttl=${avgTtlMs}`] as const;
+    });
+}

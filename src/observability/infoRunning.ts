@@ -1,0 +1,150 @@
+/** INFO's sections persistence, stats, replication and cpu. */
+import type { ServerPort } from '../commands/context.js';
+import type { InfoFields } from './infoFields.js';
+
+/** No fork ever, and no RDB file yet: those fields say so. What the AOF knows takes the place of the defaults. */
+export function persistenceSection(server: ServerPort): InfoFields {
+  const { persistence } = server;
+  const fields = new Map<string, string | number>([
+    ['loading', persistence.loading ? 1 : 0],
+    ['async_loading', 0],
+    ['current_cow_peak', 0],
+    ['current_cow_size', 0],
+    ['current_cow_size_age', 0],
+    ['current_fork_perc', '0.00'],
+    ['current_save_keys_processed', 0],
+    ['current_save_keys_total', 0],
+    ['rdb_changes_since_last_save', server.dirty],
+    ['rdb_bgsave_in_progress', 0],
+    ['rdb_last_save_time', Math.floor(server.startedAtMs / 1000)],
+    ['rdb_last_bgsave_status', 'ok'],
+    ['rdb_last_bgsave_time_sec', -1],
+    ['rdb_current_bgsave_time_sec', -1],
+    ['rdb_saves', 0],
+    ['rdb_last_cow_size', 0],
+    ['rdb_last_load_keys_expired', 0],
+    ['rdb_last_load_keys_loaded', 0],
+    ['aof_enabled', persistence.aofEnabled ? 1 : 0],
+    ['aof_rewrite_in_progress', 0],
+    ['aof_rewrite_scheduled', 0],
+    ['aof_last_rewrite_time_sec', -1],
+    ['aof_current_rewrite_time_sec', -1],
+    ['aof_last_bgrewrite_status', 'ok'],
+    ['aof_rewrites', 0],
+    ['aof_rewrites_consecutive_failures', 0],
+    ['aof_last_write_status', 'ok'],
+    ['aof_last_cow_size', 0],
+    ['module_fork_in_progress', 0],
+    ['module_fork_last_cow_size', 0],
+  ]);
+  for (const [name, value] of persistence.infoFields()) fields.set(name, value);
+  return [...fields];
+}
+
+export function statsSection(server: ServerPort): InfoFields {
+  const { stats } = server;
+  const { opsPerSec, inputKbps, outputKbps } = server.rates();
+  return [
+    ['total_connections_received', stats.connectionsReceived],
+    ['total_commands_processed', stats.commandsProcessed],
+    ['instantaneous_ops_per_sec', opsPerSec],
+    ['total_net_input_bytes', stats.netInputBytes],
+    ['total_net_output_bytes', stats.netOutputBytes],
+    ['total_net_repl_input_bytes', 0],
+    ['total_net_repl_output_bytes', 0],
+    ['instantaneous_input_kbps', inputKbps.toFixed(2)],
+    ['instantaneous_output_kbps', outputKbps.toFixed(2)],
+    ['instantaneous_input_repl_kbps', '0.00'],
+    ['instantaneous_output_repl_kbps', '0.00'],
+    ['rejected_connections', stats.rejectedConnections],
+    ['sync_full', 0],
+    ['sync_partial_ok', 0],
+    ['sync_partial_err', 0],
+    ['expired_keys', stats.expiredKeys],
+    // Due keys are found by their time, not by samples: there is no share of stale keys to estimate.
+    ['expired_stale_perc', '0.00'],
+    ['expired_time_cap_reached_count', stats.expiredTimeCapReached],
+    ['expire_cycle_cpu_milliseconds', Math.floor(stats.expireCycleCpuMs)],
+    ['evicted_keys', stats.evictedKeys],
+    ['evicted_clients', stats.evictedClients],
+    ['total_eviction_exceeded_time', 0],
+    ['current_eviction_exceeded_time', 0],
+    ['keyspace_hits', stats.keyspaceHits],
+    ['keyspace_misses', stats.keyspaceMisses],
+    ['pubsub_channels', 0],
+    ['pubsub_patterns', 0],
+    ['pubsubshard_channels', 0],
+    ['latest_fork_usec', 0],
+    ['total_forks', 0],
+    ['migrate_cached_sockets', 0],
+    ['slave_expires_tracked_keys', 0],
+    ['active_defrag_hits', 0],
+    ['active_defrag_misses', 0],
+    ['active_defrag_key_hits', 0],
+    ['active_defrag_key_misses', 0],
+    ['total_active_defrag_time', 0],
+    ['current_active_defrag_time', 0],
+    ['tracking_total_keys', 0],
+    ['tracking_total_items', 0],
+    ['tracking_total_prefixes', 0],
+    ['unexpected_error_replies', stats.unexpectedErrorReplies],
+    ['total_error_replies', stats.totalErrorReplies],
+    ['dump_payload_sanitizations', 0],
+    ['total_reads_processed', stats.readsProcessed],
+    ['total_writes_processed', stats.writesProcessed],
+    ['io_threaded_reads_processed', 0],
+    ['io_threaded_writes_processed', 0],
+    ['reply_buffer_shrinks', 0],
+    ['reply_buffer_expands', 0],
+    ['client_query_buffer_limit_disconnections', stats.clientQueryBufferLimitDisconnections],
+    ['client_output_buffer_limit_disconnections', stats.clientOutputBufferLimitDisconnections],
+    ['acl_access_denied_auth', stats.aclAccessDeniedAuth],
+    ['acl_access_denied_cmd', 0],
+    ['acl_access_denied_key', 0],
+    ['acl_access_denied_channel', 0],
+  ];
+}
+
+/** A master without replicas, and so without a backlog. */
+export function replicationSection(server: ServerPort): InfoFields {
+  return [
+    ['role', 'master'],
+    ['connected_slaves', 0],
+    ['master_failover_state', 'no-failover'],
+    ['master_replid', server.replicationId],
+    ['master_replid2', '0'.repeat(40)],
+    ['master_repl_offset', 0],
+    ['second_repl_offset', -1],
+    ['repl_backlog_active', 0],
+    ['repl_backlog_size', server.config.values['repl-backlog-size']],
+    ['repl_backlog_first_byte_offset', 0],
+    ['repl_backlog_histlen', 0],
+  ];
+}
+
+/** Newer versions of Node know the time of the thread that serves; older ones only that of the whole process. */
+interface ThreadClock {
+  threadCpuUsage?(): NodeJS.CpuUsage;
+}
+
+export function cpuSection(): InfoFields {
+  const { user, system } = process.cpuUsage();
+  const fields: [string, string][] = [
+    ['used_cpu_sys', seconds(system)],
+    ['used_cpu_user', seconds(user)],
+    // There are no child processes.
+    ['used_cpu_sys_children', seconds(0)],
+    ['used_cpu_user_children', seconds(0)],
+  ];
+  const thread = (process as ThreadClock).threadCpuUsage?.();
+  if (thread === undefined) return fields;
+  return [
+    ...fields,
+    ['used_cpu_sys_main_thread', seconds(thread.system)],
+    ['used_cpu_user_main_thread', seconds(thread.user)],
+  ];
+}
+
+function seconds(microseconds: number): string {
+  return (microseconds / 1e6).toFixed(6);
+}

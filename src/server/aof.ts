@@ -1,0 +1,138 @@
+/** Wires the append-only file to the rest: loading at start, feeding while serving, syncing before replies leave. */
+import type { Config } from '../config/config.js';
+import type { Executor } from '../exec/executor.js';
+import type { PropagationSink } from '../exec/propagation.js';
+import { Session, type Transport } from '../exec/session.js';
+import { AofFiles } from '../persistence/io/aofFiles.js';
+import { AofLoader } from '../persistence/io/aofLoader.js';
+import { AofWriter, NO_DATABASE } from '../persistence/io/aofWriter.js';
+import { nodeFileSystem } from '../persistence/io/fileSystem.js';
+import { machineProcesses } from '../persistence/io/folderLock.js';
+import { isRefusal } from '../persistence/io/logSink.js';
+import { ArgVector } from '../resp/argVector.js';
+
+/** A client that nobody listens to: the one that replays data files. */
+const NOWHERE: Transport = {
+  peerAddress: '',
+  localAddress: '',
+  fd: -1,
+  queryBufferBytes: () => 0,
+  outputBytes: () => 0,
+  outputChunks: () => 0,
+  send() {},
+  closeAfterReply() {},
+  destroy() {},
+  resume() {},
+};
+
+export interface AofHost {
+  readonly executor: Executor;
+  readonly config: Config;
+  /** The server cannot go on: replies of this round promise what is not on disk. */
+  onFatal(reason: string): void;
+}
+
+export class Aof implements PropagationSink {
+  readonly #host: AofHost;
+  readonly #clusterMode: boolean;
+  #files: AofFiles | undefined;
+  #writer: AofWriter | undefined;
+  #loader: AofLoader | undefined;
+
+  constructor(host: AofHost) {
+    this.#host = host;
+    this.#clusterMode = host.config.values['cluster-enabled'];
+  }
+
+  get enabled(): boolean {
+    return this.#writer !== undefined;
+  }
+
+  get writer(): AofWriter | undefined {
+    return this.#writer;
+  }
+
+  get loader(): AofLoader | undefined {
+    return this.#loader;
+  }
+
+  /** Takes the folder, replays what is in it and opens it for appending. Answers why not, when it cannot. */
+  async load(): Promise<string | undefined> {
+    const { executor, config } = this.#host;
+    const { values } = config;
+    const log = executor.server.log.bind(executor.server);
+    const files = AofFiles.open({
+      files: nodeFileSystem,
+      processes: machineProcesses,
+      log,
+      dir: values.dir,
+      appendDirName: values.appenddirname,
+      appendFileName: values.appendfilename,
+    });
+    if (isRefusal(files)) return files.refused;
+    this.#files = files;
+    this.#loader = new AofLoader({
+      files: nodeFileSystem,
+      clock: executor.server.clock,
+      log,
+      loadTruncated: values['aof-load-truncated'],
+      apply: this.#replayer(),
+      yieldNow: () => new Promise((resolve) => setImmediate(resolve)),
+      bulkBytesMax: values['proto-max-bulk-len'],
+    });
+    const outcome = await this.#loader.load(files);
+    this.#loader = undefined;
+    if (isRefusal(outcome)) return outcome.refused;
+    const incr = files.openForAppend();
+    if (isRefusal(incr)) return incr.refused;
+    this.#writer = new AofWriter(incr, {
+      files: nodeFileSystem,
+      clock: executor.server.clock,
+      log,
+      policy: values.appendfsync,
+      onFatal: (reason) => this.#host.onFatal(reason),
+    });
+    executor.propagation.add(this);
+    config.onChange('appendfsync', (policy) => this.#writer?.setPolicy(policy));
+    return undefined;
+  }
+
+  feed(dbIndex: number, args: ArgVector): void {
+    this.#writer?.append(this.#clusterMode ? NO_DATABASE : dbIndex, args.buf, args.start, args.end, args.argc);
+  }
+
+  /**
+   * Before replies leave: what they acknowledge is with the kernel, or on disk with `appendfsync always`. False: it could not
+   * be made so and they must not leave.
+   */
+  flush(): boolean {
+    return this.#writer?.flush(false) ?? true;
+  }
+
+  /** Writes and syncs everything and gives the folder back. False when the end of the data could not be saved. */
+  close(): boolean {
+    const saved = this.#writer?.close() ?? true;
+    this.#writer = undefined;
+    this.#files?.release();
+    this.#files = undefined;
+    return saved;
+  }
+
+  /** Runs the commands of the file, as a client that is let through every gate. */
+  #replayer(): (buf: Uint8Array, start: Int32Array, end: Int32Array, argc: number) => string | undefined {
+    const { executor } = this.#host;
+    const args = new ArgVector();
+    const session = new Session(0, NOWHERE, {
+      nowMs: executor.server.clock.nowMs(),
+      databases: executor.server.store.databases.length,
+      authenticated: true,
+    });
+    return (buf, start, end, argc) => {
+      args.buf = buf;
+      args.start = start;
+      args.end = end;
+      args.argc = argc;
+      return executor.replay(session, args);
+    };
+  }
+}

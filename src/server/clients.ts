@@ -1,0 +1,163 @@
+/** All connections of a server: accepting, counting, pausing, ending. */
+import type { ClientPort, ClientsPort } from '../commands/context.js';
+import type { Config } from '../config/config.js';
+import type { Executor } from '../exec/executor.js';
+import { Session } from '../exec/session.js';
+import { Connection, type ConnectionHost, type OutputLimit } from '../net/connection.js';
+import type { Outbox } from '../net/outbox.js';
+import type { Stream } from '../net/stream.js';
+import { ArgVector } from '../resp/argVector.js';
+
+const PROTECTED_MODE =
+  '-DENIED Redis is running in protected mode because protected mode is enabled and no password is set for the ' +
+  'default user. In this mode connections are only accepted from the loopback interface. To connect from other ' +
+  "computers do one of the following: 1) set a password with the 'requirepass' directive, which is the safe way; " +
+  "2) send 'CONFIG SET protected-mode no' from the server's own host, and put 'protected-mode no' into the " +
+  "configuration file, if the port cannot be reached from the internet; 3) start the server with '--protected-mode no'.\r\n";
+
+const TOO_MANY = '-ERR max number of clients reached\r\n';
+
+export class Clients implements ClientsPort, ConnectionHost {
+  readonly executor: Executor;
+  readonly outbox: Outbox;
+  readonly args = new ArgVector();
+  readonly #config: Config;
+  readonly #byId = new Map<number, Connection>();
+  #nextId = 1;
+  #pauseTimer: NodeJS.Timeout | undefined;
+
+  constructor(executor: Executor, outbox: Outbox) {
+    this.executor = executor;
+    this.outbox = outbox;
+    this.#config = executor.server.config;
+  }
+
+  // ---------------------------------------------------------------- accepting
+
+  accept(stream: Stream): void {
+    const { stats } = this.executor.server;
+    if (this.#byId.size >= this.#config.values.maxclients) {
+      stats.rejectedConnections++;
+      return refuse(stream, TOO_MANY);
+    }
+    const { server } = this.executor;
+    if (this.#config.values['protected-mode'] && !server.passwordRequired && !stream.local) {
+      stats.rejectedConnections++;
+      return refuse(stream, PROTECTED_MODE);
+    }
+    const id = this.#nextId++;
+    const connection = new Connection(stream, this);
+    connection.session = new Session(id, connection, {
+      nowMs: server.clock.nowMs(),
+      databases: server.store.databases.length,
+      authenticated: !server.passwordRequired,
+    });
+    this.#byId.set(id, connection);
+    stats.connectionsReceived++;
+    server.log('verbose', `Accepted ${stream.peerAddress}`);
+    connection.start();
+  }
+
+  // ---------------------------------------------------------------- ConnectionHost
+
+  maxBulkBytes(): number {
+    return this.#config.values['proto-max-bulk-len'];
+  }
+
+  maxQueryBufferBytes(): number {
+    return this.#config.values['client-query-buffer-limit'];
+  }
+
+  maxOutputBytes(): OutputLimit {
+    return this.#config.values['client-output-buffer-limit'].normal;
+  }
+
+  nowMs(): number {
+    return this.executor.server.clock.nowMs();
+  }
+
+  log(level: 'verbose' | 'warning', text: string): void {
+    this.executor.server.log(level, text);
+  }
+
+  closed(connection: Connection): void {
+    const { session } = connection;
+    this.executor.watches.unwatch(session);
+    session.endMulti();
+    session.heldBack = undefined;
+    this.#byId.delete(session.id);
+  }
+
+  // ---------------------------------------------------------------- ClientsPort
+
+  get count(): number {
+    return this.#byId.size;
+  }
+
+  *all(): Iterable<ClientPort> {
+    for (const connection of this.#byId.values()) yield connection.session;
+  }
+
+  byId(id: number): ClientPort | undefined {
+    return this.#byId.get(id)?.session;
+  }
+
+  pause(untilMs: number, writesOnly: boolean): void {
+    const { pause, server } = this.executor;
+    pause.start(untilMs, writesOnly, server.clock.nowMs());
+    this.#watchPause();
+  }
+
+  unpause(): void {
+    this.executor.pause.end();
+    this.#resumeAll();
+  }
+
+  unblock(_id: number, _withError: boolean): boolean {
+    // Only blocking commands can be unblocked, and there are none yet; a paused client does not count in Redis either.
+    return false;
+  }
+
+  #watchPause(): void {
+    clearTimeout(this.#pauseTimer);
+    const leftMs = this.executor.pause.untilMs - this.executor.server.clock.nowMs();
+    this.#pauseTimer = setTimeout(() => this.#resumeAll(), Math.min(Math.max(0, leftMs), 0x7fffffff));
+  }
+
+  #resumeAll(): void {
+    clearTimeout(this.#pauseTimer);
+    this.#pauseTimer = undefined;
+    if (this.executor.pause.activeAt(this.executor.server.clock.nowMs())) return this.#watchPause();
+    for (const connection of [...this.#byId.values()]) connection.resume();
+  }
+
+  get paused(): boolean {
+    return this.#pauseTimer !== undefined;
+  }
+
+  // ---------------------------------------------------------------- housekeeping
+
+  /** Ends connections that have been silent for longer than `timeout`. */
+  closeIdle(): void {
+    const seconds = this.#config.values.timeout;
+    if (seconds === 0) return;
+    const limitMs = this.nowMs() - seconds * 1000;
+    for (const connection of [...this.#byId.values()]) {
+      if (connection.session.lastInteractionMs >= limitMs || connection.session.heldBack !== undefined) continue;
+      this.log('verbose', 'Closing idle client');
+      connection.destroy();
+    }
+  }
+
+  closeAll(): void {
+    clearTimeout(this.#pauseTimer);
+    for (const connection of [...this.#byId.values()]) connection.destroy();
+  }
+}
+
+function refuse(stream: Stream, text: string): void {
+  const bytes = Buffer.from(text);
+  stream.start({ onData() {}, onDrained() {}, onClosed() {} });
+  stream.write(bytes, 0, bytes.length);
+  stream.close();
+}

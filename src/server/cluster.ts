@@ -1,0 +1,119 @@
+/** Wires the cluster bus to the rest of the server. */
+import path from 'node:path';
+import { SLOT_COUNT } from '../base/crc16.js';
+import { ClusterIo, type ClusterSettings } from '../cluster/io/clusterIo.js';
+import type { ClusterPort } from '../commands/clusterPort.js';
+import type { Config } from '../config/config.js';
+import { EVENT_GENERIC } from '../commands/context.js';
+import type { Server } from './server.js';
+
+const BUS_PORT_OFFSET = 10000;
+
+export interface RunningCluster {
+  readonly port: ClusterPort;
+  stop(): Promise<void>;
+}
+
+/** Loads nodes.conf and starts the bus. */
+export async function startCluster(server: Server): Promise<RunningCluster | { readonly error: string }> {
+  const { values } = server.config;
+  const busPort = values['cluster-port'] === 0 ? values.port + BUS_PORT_OFFSET : values['cluster-port'];
+  if (busPort > 65535) {
+    return {
+      error:
+        'Redis port number too high for cluster mode with the default cluster port offset: ' +
+        `the bus would need port ${busPort}. Use a client port of at most ${65535 - BUS_PORT_OFFSET}, or set cluster-port.`,
+    };
+  }
+  const db = server.store.databases[0];
+  const io = await ClusterIo.open({
+    nodesConfPath: path.resolve(values.dir, values['cluster-config-file']),
+    nodesConfName: values['cluster-config-file'],
+    bindAddresses: values.bind,
+    busPort,
+    settings: settings(server.config, busPort),
+    clock: server.clock,
+    random: server.random,
+    host: {
+      countKeysInSlot: (slot) => db.slotKeyCount(slot),
+      isDatabaseEmpty: () => db.size === 0,
+      replicationOffset: () => 0,
+      log: (level, text) => server.log(level, text),
+      stateChanged: () => undefined,
+      dropSlots: (slots) => dropSlots(server, slots),
+      // Cluster-wide pub/sub comes with pub/sub.
+      published: () => undefined,
+      fatal: (text) => server.fatal(text),
+    },
+  });
+  if ('error' in io) return io;
+  return { port: io, stop: () => io.close() };
+}
+
+/** What the core reads of the configuration, at the moment it needs it. */
+function settings({ values }: Config, busPort: number): ClusterSettings {
+  return {
+    get nodeTimeoutMs() {
+      return values['cluster-node-timeout'];
+    },
+    get requireFullCoverage() {
+      return values['cluster-require-full-coverage'];
+    },
+    get allowReplicaMigration() {
+      return values['cluster-allow-replica-migration'];
+    },
+    get replicaNoFailover() {
+      return values['cluster-replica-no-failover'];
+    },
+    get announceIp() {
+      return values['cluster-announce-ip'];
+    },
+    get announceHostname() {
+      return values['cluster-announce-hostname'];
+    },
+    get announcedPort() {
+      return values['cluster-announce-port'] === 0 ? values.port : values['cluster-announce-port'];
+    },
+    announcedPlainPort: 0,
+    get announcedBusPort() {
+      return values['cluster-announce-bus-port'] === 0 ? busPort : values['cluster-announce-bus-port'];
+    },
+    get linkSendBufferLimitBytes() {
+      return values['cluster-link-sendbuf-limit'];
+    },
+  };
+}
+
+/**
+ * After loading: keys may lie in slots that nodes.conf does not give to us (it was lost, or the slots moved while we were
+ * down). Slots that nobody serves are ours; the others are opened as importing, so that no key is lost and the operator
+ * sees them.
+ */
+export function claimLoadedSlots(server: Server, cluster: ClusterPort): void {
+  const db = server.store.databases[0];
+  for (let slot = 0; slot < SLOT_COUNT; slot++) {
+    if (db.slotKeyCount(slot) === 0 || cluster.core.isMine(slot)) continue;
+    const owner = cluster.core.slotOwner(slot);
+    if (owner === undefined) {
+      server.log('warning', `I have keys for unassigned slot ${slot}. Taking responsibility for it.`);
+      cluster.admin({ kind: 'addSlots', slots: [String(slot)] });
+    } else if (cluster.core.importingFrom(slot) === undefined) {
+      server.log('warning', `I have keys for slot ${slot}, but it is assigned to ${owner.id}. Setting it to importing state.`);
+      cluster.admin({ kind: 'setSlot', args: [String(slot), 'importing', owner.id] });
+    }
+  }
+}
+
+/** Deletes the keys of slots that other nodes serve now. */
+function dropSlots(server: Server, slots: readonly number[]): void {
+  const { executor } = server;
+  const db = server.store.databases[0];
+  for (const slot of slots) {
+    for (let ref = db.slotFirst(slot); ref !== 0; ref = db.slotFirst(slot)) {
+      const key = db.readKey(ref);
+      const copy = key.buf.slice(key.start, key.end);
+      db.delete(ref);
+      executor.removed(db, copy, EVENT_GENERIC, 'del');
+    }
+  }
+}

@@ -1,0 +1,334 @@
+/**
+ * The composition root: builds one server from a configuration and owns all of its parts. Two servers in one process share
+ * nothing but the process.
+ */
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import fs from 'node:fs';
+import path from 'node:path';
+import { fromLatin1 } from '../base/bytes.js';
+import type { Clock } from '../base/clock.js';
+import { Prng, type Random } from '../base/prng.js';
+import type { ClusterPort } from '../commands/clusterPort.js';
+import type { PersistencePort, ServerPort, ShutdownOptions } from '../commands/context.js';
+import type { Config } from '../config/config.js';
+import { rewriteConfig } from '../config/rewrite.js';
+import type { CommandTable } from '../exec/commandTable.js';
+import { Executor } from '../exec/executor.js';
+import { Transactions } from '../exec/transactions.js';
+import { Listener } from '../net/listener.js';
+import { Outbox } from '../net/outbox.js';
+import { renderInfo } from '../observability/info.js';
+import type { Logger } from '../observability/logger.js';
+import { lruSeconds } from '../store/accessClock.js';
+import { Store } from '../store/store.js';
+import { Aof } from './aof.js';
+import { Clients } from './clients.js';
+import { claimLoadedSlots, type RunningCluster, startCluster } from './cluster.js';
+import { Cron } from './cron.js';
+import { newStats, Rates, resetStats } from './stats.js';
+import { REDIS_VERSION, VERSION } from './version.js';
+
+export interface ServerOptions {
+  readonly config: Config;
+  readonly commands: CommandTable;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Absolute path of redis.conf; '' without one. */
+  readonly configFile: string;
+  readonly executable: string;
+  /** Called when the server has shut down by itself (SHUTDOWN, a fatal error); the process may end. */
+  readonly onExit: (code: number) => void;
+}
+
+export class Server implements ServerPort {
+  readonly version = VERSION;
+  readonly redisVersion = REDIS_VERSION;
+  readonly pid = process.pid;
+  readonly runId = randomBytes(20).toString('hex');
+  replicationId = randomBytes(20).toString('hex');
+  readonly startedAtMs: number;
+  readonly configFile: string;
+  readonly executable: string;
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly random: Random = new Prng(randomBytes(4).readUInt32LE());
+  readonly store: Store;
+  readonly commands: CommandTable;
+  readonly clients: Clients;
+  readonly transactions: Transactions;
+  readonly persistence: PersistencePort;
+  readonly stats = newStats();
+  readonly rateMeter = new Rates();
+  readonly executor: Executor;
+  readonly aof: Aof;
+  readonly outbox: Outbox;
+  activeExpire = true;
+  /** The port that clients connect to; differs from the directive when that is 0 in tests. */
+  port = 0;
+
+  readonly #options: ServerOptions;
+  readonly #listener: Listener;
+  readonly #cron: Cron;
+  #cluster: RunningCluster | undefined;
+  #stopping: Promise<boolean> | undefined;
+  #aofBroken = false;
+
+  constructor(options: ServerOptions) {
+    const { config, clock } = options;
+    this.#options = options;
+    this.config = config;
+    this.clock = clock;
+    this.commands = options.commands;
+    this.configFile = options.configFile;
+    this.executable = options.executable;
+    this.startedAtMs = clock.nowMs();
+    const clusterMode = config.values['cluster-enabled'];
+    const databases = clusterMode ? 1 : config.values.databases;
+    this.store = new Store({ databases, clusterMode, random: this.random });
+    this.executor = new Executor(options.commands, this);
+    this.transactions = new Transactions(this.executor);
+    this.outbox = new Outbox(this.executor.reply, () => this.#beforeReplies());
+    this.clients = new Clients(this.executor, this.outbox);
+    this.aof = new Aof({ executor: this.executor, config, onFatal: () => this.#options.onExit(1) });
+    this.persistence = persistencePort(this);
+    this.#cron = new Cron(this);
+    this.#listener = new Listener({
+      backlog: config.values['tcp-backlog'],
+      keepAliveSeconds: () => config.values['tcp-keepalive'],
+      onAccept: (stream) => this.clients.accept(stream),
+      log: (level, text) => this.log(level, text),
+    });
+    this.#listenToConfig();
+  }
+
+  get cluster(): ClusterPort | undefined {
+    return this.#cluster?.port;
+  }
+
+  get dirty(): number {
+    return this.executor.dirty;
+  }
+
+  get passwordRequired(): boolean {
+    return this.config.values.requirepass !== '';
+  }
+
+  // ---------------------------------------------------------------- life
+
+  /** Listens, loads the data, joins the cluster bus. Answers why not, when it cannot start. */
+  async start(): Promise<string | undefined> {
+    const problem = (await this.#startCluster()) ?? (await this.#listen());
+    if (problem !== undefined) return problem;
+    this.log('warning', 'Server initialized');
+    this.executor.writeProblem = () => this.#writeProblem();
+    if (this.config.values.appendonly) {
+      this.executor.loading = true;
+      const refused = await this.aof.load();
+      this.executor.loading = false;
+      if (refused !== undefined) return refused;
+      this.executor.dirty = 0;
+      if (this.cluster !== undefined) claimLoadedSlots(this, this.cluster);
+      this.outbox.deferred = true;
+    }
+    this.refreshGates();
+    this.#cron.start();
+    this.log('notice', 'Ready to accept connections');
+    return undefined;
+  }
+
+  async #startCluster(): Promise<string | undefined> {
+    if (!this.config.values['cluster-enabled']) return undefined;
+    const started = await startCluster(this);
+    if ('error' in started) return started.error;
+    this.#cluster = started;
+    return undefined;
+  }
+
+  async #listen(): Promise<string | undefined> {
+    const { values } = this.config;
+    this.executor.gated = true;
+    this.executor.loading = values.appendonly;
+    if (values.port !== 0) {
+      const port = await this.#listener.listenTcp(values.bind, values.port);
+      if (typeof port !== 'number') return `Failed listening on port ${values.port} (TCP), aborting.`;
+      this.port = port;
+    }
+    if (values.unixsocket !== '') {
+      const failure = await this.#listener.listenUnix(
+        path.resolve(values.dir, values.unixsocket),
+        values.unixsocketperm,
+      );
+      if (failure !== undefined) return `Failed opening Unix socket: ${failure.error}`;
+      this.log('notice', `The server is now ready to accept connections at ${values.unixsocket}`);
+    }
+    return undefined;
+  }
+
+  /** Ends everything in order; true when all data is safe. Nothing of the server is left in the process afterwards. */
+  stop(): Promise<boolean> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  async #stop(): Promise<boolean> {
+    this.#cron.stop();
+    this.#listener.close();
+    this.outbox.flush();
+    const saved = this.aof.close();
+    this.clients.closeAll();
+    await this.#cluster?.stop();
+    return saved;
+  }
+
+  shutdown(options: ShutdownOptions): string | undefined {
+    if (this.#stopping !== undefined) return undefined;
+    this.log('warning', 'User requested shutdown...');
+    if (options.save === true) {
+      const error = 'ERR Errors trying to SHUTDOWN. Check logs.';
+      this.log(
+        'warning',
+        'SHUTDOWN SAVE asks for an RDB file, which this version cannot write. Use appendonly, or SHUTDOWN NOSAVE.',
+      );
+      if (options.force !== true) return error;
+    }
+    if (this.aof.enabled) this.log('notice', 'Calling fsync() on the AOF file.');
+    void this.stop().then((saved) => {
+      this.log('warning', 'Shoal is now ready to exit, bye bye...');
+      this.#options.onExit(saved ? 0 : 1);
+    });
+    return undefined;
+  }
+
+  /** Something the server promised can no longer be kept: it ends without another word to clients. */
+  fatal(text: string): void {
+    this.log('warning', text);
+    this.#options.onExit(1);
+  }
+
+  // ---------------------------------------------------------------- gates and writes
+
+  /** Decides whether requests may take the short way through dispatch. */
+  refreshGates(): void {
+    const { executor } = this;
+    executor.gated =
+      this.cluster !== undefined ||
+      executor.loading ||
+      this.config.values.maxmemory > 0 ||
+      this.clients.paused ||
+      executor.pause.activeAt(this.clock.nowMs()) ||
+      this.aof.writer?.error !== undefined;
+  }
+
+  #beforeReplies(): boolean {
+    const durable = this.aof.flush();
+    if ((this.aof.writer?.error !== undefined) !== this.#aofBroken) {
+      this.#aofBroken = !this.#aofBroken;
+      this.refreshGates();
+    }
+    return durable;
+  }
+
+  #writeProblem(): string | undefined {
+    const error = this.aof.writer?.error;
+    return error === undefined ? undefined : `MISCONF Errors writing to the AOF file: ${error}`;
+  }
+
+  checkMemory(): void {
+    const { maxmemory } = this.config.values;
+    this.executor.outOfMemory = maxmemory > 0 && this.store.usedBytes() > maxmemory;
+  }
+
+  #listenToConfig(): void {
+    const { config } = this;
+    config.onChange('maxmemory', () => {
+      this.refreshGates();
+      this.checkMemory();
+    });
+    config.onChange('loglevel', (level) => this.#options.logger.setLevel(level));
+    config.onChange('appendonly', () => 'appendonly can only be changed at start in this version');
+    config.onChange('requirepass', () => undefined);
+  }
+
+  // ---------------------------------------------------------------- ServerPort
+
+  rates(): { opsPerSec: number; inputKbps: number; outputKbps: number } {
+    return this.rateMeter.current();
+  }
+
+  lruClock(): number {
+    return lruSeconds(this.clock.nowMs());
+  }
+
+  authenticate(user: string, password: Uint8Array): boolean {
+    if (user !== 'default') return false;
+    const wanted = this.config.values.requirepass;
+    if (wanted === '') return true;
+    // Digests have one length: comparing them takes the same time whatever the guess.
+    const digest = (bytes: Uint8Array): Buffer => createHash('sha256').update(bytes).digest();
+    return timingSafeEqual(digest(password), digest(fromLatin1(wanted)));
+  }
+
+  resetStats(): void {
+    resetStats(this.stats);
+    for (const command of this.commands.all()) {
+      for (const each of [command, ...(command.subcommands?.values() ?? [])]) {
+        each.calls = 0;
+        each.microseconds = 0;
+        each.rejectedCalls = 0;
+        each.failedCalls = 0;
+      }
+    }
+    this.aof.writer?.resetStats();
+  }
+
+  rewriteConfig(): string | undefined {
+    if (this.configFile === '') return 'The server is running without a config file';
+    try {
+      const old = fs.existsSync(this.configFile) ? fs.readFileSync(this.configFile, 'latin1') : '';
+      const temp = `${this.configFile}.tmp-${this.pid}`;
+      const fd = fs.openSync(temp, 'w', 0o644);
+      fs.writeSync(fd, Buffer.from(rewriteConfig(old, this.config, []), 'latin1'));
+      fs.fsyncSync(fd);
+      fs.closeSync(fd);
+      fs.renameSync(temp, this.configFile);
+      return undefined;
+    } catch (error) {
+      return (error as Error).message;
+    }
+  }
+
+  info(sections: readonly string[]): string {
+    return renderInfo(this, [...sections]);
+  }
+
+  log(level: 'debug' | 'verbose' | 'notice' | 'warning', text: string): void {
+    this.#options.logger.log(level, text);
+  }
+
+  sleepMs(ms: number): void {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+  }
+}
+
+function persistencePort(server: Server): PersistencePort {
+  return {
+    get aofEnabled() {
+      return server.config.values.appendonly;
+    },
+    get loading() {
+      return server.executor.loading;
+    },
+    infoFields: () => {
+      const stats = server.aof.writer?.stats();
+      if (stats === undefined) return [];
+      return [
+        ['aof_current_size', stats.currentSizeBytes],
+        ['aof_base_size', stats.baseSizeBytes],
+        ['aof_pending_rewrite', 0],
+        ['aof_buffer_length', stats.bufferLengthBytes],
+        ['aof_pending_bio_fsync', stats.pendingBackgroundSyncs],
+        ['aof_delayed_fsync', stats.delayedSyncs],
+      ];
+    },
+  };
+}
