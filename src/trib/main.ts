@@ -1,0 +1,24 @@
+import { runTrib } from './cli.js';
+
+const INTERRUPTED = 130;
+
+process.on('SIGINT', () => {
+  process.stderr.write('\nInterrupted. A create that was interrupted goes on when the same command is run again.\n');
+  process.exit(INTERRUPTED);
+});
+
+// The reader of our output may leave early (`trib call ... | head`); that is its right.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(1);
+});
+
+process.exitCode = await runTrib(process.argv.slice(2), {
+  stdin: process.stdin,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  env: process.env,
+  isTty: process.stdout.isTTY === true,
+});
+// A pipe that nobody closes on the other side must not keep the process.
+process.stdin.unref?.();

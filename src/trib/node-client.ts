@@ -1,0 +1,183 @@
+/** One connection to one node: no retries, no queue while it is down, every failure named. */
+import { lookup } from 'node:dns/promises';
+import { Redis } from 'ioredis';
+import { type Address, formatAddress } from './address.js';
+import { type Trouble, troubleOf } from './trouble.js';
+
+/** A command's reply as ioredis decodes it. */
+export type Reply = string | number | null | Reply[];
+
+export interface ConnectOptions {
+  readonly username: string | undefined;
+  readonly password: string | undefined;
+  readonly connectTimeoutMs: number;
+  /** Sees every command just before it is sent; when it throws, the command is not sent and the call fails. */
+  readonly onCommand?: ((node: string, args: readonly string[]) => void) | undefined;
+}
+
+/** How long a node may take to answer an administrative command before it counts as hung. */
+const REPLY_TIMEOUT_MS = 15_000;
+
+/** An error reply, or a connection that ended, in the middle of work with a node. */
+export class NodeCallError extends Error {
+  override name = 'NodeCallError';
+  /** The error's own words, without node and command. */
+  readonly reply: string;
+  /** False when the connection failed instead. */
+  readonly isReply: boolean;
+
+  constructor(node: string, args: readonly string[], reply: string, isReply: boolean) {
+    const command = args.slice(0, 3).join(' ');
+    super(isReply ? `${node} answered ${command} with: ${reply}` : `${node} did not answer ${command}: ${reply}`);
+    this.reply = reply;
+    this.isReply = isReply;
+  }
+}
+
+export class NodeClient {
+  /** As the operator named it, or as another node knows it. */
+  readonly named: Address;
+  readonly ip: string;
+  readonly port: number;
+  readonly #redis: Redis;
+  readonly #onCommand: ConnectOptions['onCommand'];
+
+  private constructor(named: Address, ip: string, redis: Redis, onCommand: ConnectOptions['onCommand']) {
+    this.named = named;
+    this.ip = ip;
+    this.port = named.port;
+    this.#redis = redis;
+    this.#onCommand = onCommand;
+  }
+
+  /**
+   * Connects and authenticates. A host name is resolved here, because nodes only take IPs from each other; of several
+   * IPs the first one that accepts counts. Returns the trouble instead of throwing.
+   */
+  static async connect(named: Address, options: ConnectOptions): Promise<NodeClient | Trouble> {
+    let ips: string[];
+    try {
+      const found = await lookup(named.host, { all: true });
+      ips = found.sort((a, b) => a.family - b.family).map(({ address }) => address);
+    } catch (error) {
+      return { named, ip: undefined, kind: 'unknown host', detail: (error as Error).message };
+    }
+    let trouble: Trouble | undefined;
+    for (const ip of ips) {
+      const outcome = await connectTo(named, ip, options);
+      if (outcome instanceof Redis) return new NodeClient(named, ip, outcome, options.onCommand);
+      trouble ??= outcome;
+    }
+    return trouble ?? { named, ip: undefined, kind: 'unknown host', detail: 'the name has no address' };
+  }
+
+  /** `ip:port`, the name by which transcripts call a node. */
+  get name(): string {
+    return formatAddress(this.ip, this.port);
+  }
+
+  /** Sends a command and returns its reply; throws a {@link NodeCallError} on an error reply or a lost connection. */
+  async call(args: readonly string[], timeoutMs: number = REPLY_TIMEOUT_MS): Promise<Reply> {
+    this.#onCommand?.(this.name, args);
+    const [command, ...rest] = args;
+    try {
+      return await withTimeout(this.#redis.call(command, rest) as Promise<Reply>, timeoutMs);
+    } catch (error) {
+      const { name, message } = error as Error;
+      if (name === 'ReplyError') throw new NodeCallError(this.name, args, message, true);
+      const lost = /^Connection is closed|^Stream isn't writeable/.test(message);
+      throw new NodeCallError(this.name, args, lost ? 'the connection is lost' : message, false);
+    }
+  }
+
+  /** A command whose reply is text. */
+  async text(...args: string[]): Promise<string> {
+    return String(await this.call(args));
+  }
+
+  close(): void {
+    disconnect(this.#redis);
+  }
+}
+
+/** Makes the connections of one run and closes all of them at its end, however it ends. */
+export class Connector {
+  readonly #options: ConnectOptions;
+  readonly #clients: NodeClient[] = [];
+
+  constructor(options: ConnectOptions) {
+    this.#options = options;
+  }
+
+  /** See {@link NodeClient.connect}. */
+  async connect(named: Address): Promise<NodeClient | Trouble> {
+    const outcome = await NodeClient.connect(named, this.#options);
+    if (outcome instanceof NodeClient) this.#clients.push(outcome);
+    return outcome;
+  }
+
+  closeAll(): void {
+    for (const client of this.#clients) client.close();
+  }
+}
+
+async function connectTo(named: Address, ip: string, options: ConnectOptions): Promise<Redis | Trouble> {
+  const redis = new Redis({
+    host: ip,
+    port: named.port,
+    connectTimeout: options.connectTimeoutMs,
+    lazyConnect: true,
+    retryStrategy: null,
+    maxRetriesPerRequest: 0,
+    enableReadyCheck: false,
+    enableOfflineQueue: false,
+    disableClientInfo: true,
+  });
+  // ioredis rejects with 'Connection is closed.'; what happened comes as an event (also a -DENIED before any command).
+  let cause: Error | undefined;
+  redis.on('error', (error: Error) => {
+    cause ??= error;
+  });
+  try {
+    await redis.connect();
+    await withTimeout(authenticate(redis, options), options.connectTimeoutMs);
+    return redis;
+  } catch (error) {
+    disconnect(redis);
+    return troubleOf(named, ip, cause ?? (error as Error));
+  }
+}
+
+/** On a connection that has ended by itself, ioredis would wait two seconds for it to end: the process with it. */
+function disconnect(redis: Redis): void {
+  if (redis.status !== 'end') redis.disconnect();
+}
+
+/** Proves that a Redis answers and lets us in. A password that a node does not ask for is no error. */
+async function authenticate(redis: Redis, { username, password }: ConnectOptions): Promise<void> {
+  if (password !== undefined) {
+    await redis.call('AUTH', username === undefined ? [password] : [username, password]).catch((error: Error) => {
+      if (!/no password is set|without any password configured/.test(error.message)) throw error;
+    });
+  }
+  const reply = await redis.call('PING').catch((error: Error) => {
+    // A user without the right to PING has proved as much as a PONG does.
+    if (!error.message.startsWith('NOPERM')) throw error;
+    return 'PONG';
+  });
+  if (reply !== 'PONG') throw new Error(`unexpected answer to PING: ${String(reply)}`);
+}
+
+async function withTimeout<T>(work: Promise<T>, timeoutMs: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const expired = new Promise<never>((_, reject) => {
+    // Infinity means no limit; setTimeout would take it for zero.
+    if (timeoutMs === Number.POSITIVE_INFINITY) return;
+    timer = setTimeout(() => reject(new Error(`timed out after ${timeoutMs} ms`)), timeoutMs);
+  });
+  try {
+    return await Promise.race([work, expired]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
