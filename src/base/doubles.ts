@@ -4,7 +4,8 @@ export function formatDouble(value: number): string {
   if (value === Number.POSITIVE_INFINITY) return 'inf';
   if (value === Number.NEGATIVE_INFINITY) return '-inf';
   if (Object.is(value, -0)) return '-0';
-  if (Number.isSafeInteger(value)) return String(value);
+  // From here on C's %.17g has no room for all digits of an integer.
+  if (Math.abs(value) >= 1e17) return exponentForm(value.toExponential());
   return exponentForm(String(value));
 }
 

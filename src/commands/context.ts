@@ -58,6 +58,9 @@ export interface CommandContext {
   /** 64 bytes for building a value in; anybody's at the next command. */
   readonly scratch: Uint8Array;
 
+  /** False inside a transaction: a blocking command then answers at once what it would answer in the end. */
+  readonly mayBlock: boolean;
+
   // --- keys ---
   /** The live entry of key argument i for reading: counts hit or miss, updates the access clock. 0 when absent. */
   lookupRead(i: number): Ref;
@@ -189,6 +192,9 @@ export interface ClientFilter {
   skipMe?: boolean;
 }
 
+/** How a blocking command ends without getting what it waited for. */
+export type WaitEnd = 'timeout' | 'unblocked-with-error';
+
 /** All connections. */
 export interface ClientsPort {
   all(): Iterable<ClientPort>;
@@ -197,6 +203,11 @@ export interface ClientsPort {
   /** CLIENT PAUSE until the given time; `writesOnly` lets reads through. */
   pause(untilMs: number, writesOnly: boolean): void;
   unpause(): void;
+  /**
+   * Lets the current client wait: nothing of it runs until `timeoutMs` went by (0: for ever) or CLIENT UNBLOCK ends it;
+   * then `answer` writes the reply. Only where {@link CommandContext.mayBlock} says so.
+   */
+  block(client: ClientPort, timeoutMs: number, answer: (reply: ReplyWriter, how: WaitEnd) => void): void;
   /** CLIENT UNBLOCK; false when that client is not blocked. */
   unblock(id: number, withError: boolean): boolean;
 }
@@ -207,6 +218,8 @@ export interface TransactionPort {
   discard(ctx: CommandContext): void;
   watch(ctx: CommandContext): void;
   unwatch(ctx: CommandContext): void;
+  /** Forgets transaction and watched keys without a reply (RESET). */
+  abandon(ctx: CommandContext): void;
 }
 
 export interface PersistencePort {

@@ -3,7 +3,9 @@
  * The executor is also the {@link CommandContext} of every command it runs: one object, made once, so that the path from
  * request to reply makes no garbage.
  */
+
 import { equalsIgnoreCase, latin1, parseInt64, parseSafeInt } from '../base/bytes.js';
+import { copyOf } from '../base/copy.js';
 import { FAST, PROTECTED } from '../commands/command.js';
 import { type CommandContext, EVENT_EXPIRED, type ResolvedCommand, type ServerPort } from '../commands/context.js';
 import { ArgVector } from '../resp/argVector.js';
@@ -11,7 +13,7 @@ import * as errors from '../resp/errors.js';
 import { ReplyWriter } from '../resp/replyWriter.js';
 import { lfuInitial, lfuTouched, lruSeconds } from '../store/accessClock.js';
 import type { Database } from '../store/database.js';
-import type { Ref } from '../store/types.js';
+import { type Ref, StoreFullError } from '../store/types.js';
 import { type CommandTable, findSubcommand } from './commandTable.js';
 import { closedGate, isWriting, type Request } from './gates.js';
 import { PauseState } from './pause.js';
@@ -24,7 +26,7 @@ const NO_ARGS = new ArgVector();
 
 /** The request was answered (or queued, or refused). */
 export const EXECUTED = 0;
-/** CLIENT PAUSE holds it back: the session keeps a copy, and nothing behind it may run before it. */
+/** CLIENT PAUSE holds it back (the session keeps a copy), or it blocks: nothing behind it may run now. */
 export const HELD_BACK = 1;
 
 export class Executor implements CommandContext, Request {
@@ -106,7 +108,7 @@ export class Executor implements CommandContext, Request {
     this.client = session;
     this.args = args;
     let command = this.table.lookup(args.buf, args.start[0], args.end[0]);
-    if (command === undefined) return this.#reject(session, unknownCommand(args));
+    if (command === undefined) return this.#unknown(session, args);
     if (command.subcommands !== undefined && args.argc > 1) {
       const subcommand = findSubcommand(command, args);
       if (subcommand === undefined && command.declaration.run === undefined) {
@@ -116,9 +118,11 @@ export class Executor implements CommandContext, Request {
     }
     const { arity } = command.declaration;
     if (arity >= 0 ? args.argc !== arity : args.argc < -arity) {
-      return this.#reject(session, errors.wrongArity(command.fullName));
+      this.#refuse(session, command, errors.wrongArity(command.fullName));
+      return EXECUTED;
     }
     this.command = command;
+    session.lastCommand = command.fullName;
     if (this.gated || session.special !== 0 || (command.flags & PROTECTED) !== 0) {
       return this.#executeGated(session, command, args);
     }
@@ -126,7 +130,7 @@ export class Executor implements CommandContext, Request {
     this.call(session, command, args);
     // Only a command that changed its own client's state (CLIENT REPLY) finds this true.
     if (session.special !== 0) this.#applyReplyMode(session, before);
-    return EXECUTED;
+    return session.blocked === undefined ? EXECUTED : HELD_BACK;
   }
 
   #executeGated(session: Session, command: ResolvedCommand, args: ArgVector): typeof EXECUTED | typeof HELD_BACK {
@@ -134,18 +138,22 @@ export class Executor implements CommandContext, Request {
     const refusal = closedGate(this);
     if (refusal !== undefined) {
       this.#refuse(session, command, refusal);
-    } else if (session.inMulti && !RUNS_INSIDE_MULTI.has(command.fullName)) {
-      session.enqueue(command, args);
-      this.reply.simple('QUEUED');
-    } else if (this.#mustWait(session, command)) {
+      if (!session.inMulti) session.asking = false;
+      return EXECUTED;
+    }
+    if (this.#mustWait(session, command)) {
       session.heldBack = args.copy();
       return HELD_BACK;
+    } else if (session.inMulti && !RUNS_INSIDE_MULTI.has(command.fullName)) {
+      // A transaction that will abort anyway need not keep its commands.
+      if (!session.queueBroken && !session.watchBroken) session.enqueue(command, args);
+      this.reply.simple('QUEUED');
     } else {
       this.call(session, command, args);
     }
-    if (command.fullName !== 'asking') session.asking = false;
+    if (command.fullName !== 'asking' && !session.inMulti) session.asking = false;
     this.#applyReplyMode(session, before);
-    return EXECUTED;
+    return session.blocked === undefined ? EXECUTED : HELD_BACK;
   }
 
   /** CLIENT REPLY OFF and SKIP take replies back. */
@@ -179,13 +187,18 @@ export class Executor implements CommandContext, Request {
     this.#dirtyBefore = this.dirty;
     this.#errorsBefore = this.reply.errorCount;
     const { dbIndex } = session;
-    command.declaration.run?.(this);
+    try {
+      command.declaration.run?.(this);
+    } catch (error) {
+      // Thrown before anything changed: the machine, or the store's 32 GiB, has no more memory.
+      if (!(error instanceof StoreFullError)) throw error;
+      this.reply.error(errors.OOM);
+    }
     command.calls++;
     this.server.stats.commandsProcessed++;
     if (this.reply.errorCount !== this.#errorsBefore) this.#countFailure(command);
     if (this.dirty !== this.#dirtyBefore && this.propagation.active) this.#propagate(dbIndex, args);
     this.#instead = undefined;
-    session.lastCommand = command.fullName;
   }
 
   /**
@@ -233,6 +246,21 @@ export class Executor implements CommandContext, Request {
     this.#running = undefined;
   }
 
+  #unknown(session: Session, args: ArgVector): typeof EXECUTED {
+    const name = args.text(0).toLowerCase();
+    if (name === 'post' || name === 'host:') {
+      // A browser that was made to talk to us: https://en.wikipedia.org/wiki/Inter-protocol_exploitation
+      this.server.log(
+        'warning',
+        `Possible SECURITY ATTACK detected: ${session.peerAddress} speaks HTTP. Connection aborted.`,
+      );
+      session.kill();
+      return EXECUTED;
+    }
+    return this.#reject(session, unknownCommand(args));
+  }
+
+  /** Answers a request that names no command. */
   #reject(session: Session, error: string): typeof EXECUTED {
     const before = this.reply.length;
     this.#countError(error);
@@ -243,19 +271,22 @@ export class Executor implements CommandContext, Request {
     return EXECUTED;
   }
 
+  /** Answers a command that may not run now. A refused EXEC ends its transaction. */
   #refuse(session: Session, command: ResolvedCommand, error: string): void {
+    const before = this.reply.length;
     command.rejectedCalls++;
     this.#countError(error);
     if (command.fullName !== 'exec') {
       if (session.inMulti) session.queueBroken = true;
       this.reply.error(error);
-      return;
+    } else {
+      session.endMulti();
+      this.watches.unwatch(session);
+      const redirected = /^(MOVED|ASK|CLUSTERDOWN|CROSSSLOT|TRYAGAIN) /.test(error);
+      const reason = error.replace(/^ERR /, '');
+      this.reply.error(redirected ? error : `EXECABORT Transaction discarded because of: ${reason}`);
     }
-    const wasInMulti = session.inMulti;
-    session.endMulti();
-    this.watches.unwatch(session);
-    const redirected = /^(MOVED|ASK|CLUSTERDOWN|CROSSSLOT|TRYAGAIN) /.test(error);
-    this.reply.error(redirected || !wasInMulti ? error : `EXECABORT Transaction discarded because of: ${error}`);
+    this.#applyReplyMode(session, before);
   }
 
   #countFailure(command: ResolvedCommand): void {
@@ -271,6 +302,10 @@ export class Executor implements CommandContext, Request {
     stats.errors.set(code, (stats.errors.get(code) ?? 0) + 1);
   }
 
+  get mayBlock(): boolean {
+    return !this.propagation.inTransaction;
+  }
+
   // ---------------------------------------------------------------- CommandContext: arguments
 
   arg(i: number): Uint8Array {
@@ -278,7 +313,7 @@ export class Executor implements CommandContext, Request {
   }
 
   argCopy(i: number): Uint8Array {
-    return this.buf.slice(this.start[i], this.end[i]);
+    return copyOf(this.buf, this.start[i], this.end[i]);
   }
 
   argText(i: number): string {
@@ -362,7 +397,7 @@ export class Executor implements CommandContext, Request {
     if (!this.watches.empty) this.watches.touched(db, buf, start, end, false);
     this.notify(db, buf, start, end, EVENT_EXPIRED, 'expired');
     const verb = this.server.config.values['lazyfree-lazy-expire'] ? 'UNLINK' : 'DEL';
-    if (this.propagation.active) this.propagation.feed(db.index, ArgVector.from([verb, buf.slice(start, end)]));
+    if (this.propagation.active) this.propagation.feed(db.index, ArgVector.from([verb, buf.subarray(start, end)]));
   }
 
   /** Tells watchers, AOF and replicas of a key that the server itself removed. */
@@ -429,7 +464,13 @@ const RUNS_INSIDE_MULTI = new Set(['exec', 'discard', 'multi', 'watch', 'quit', 
 function unknownCommand(args: ArgVector): string {
   let quoted = '';
   for (let i = 1; i < args.argc && quoted.length < 128; i++) {
-    quoted += `'${args.text(i).slice(0, 128 - quoted.length)}' `;
+    quoted += `'${cString(args.text(i)).slice(0, 128 - quoted.length)}' `;
   }
-  return `ERR unknown command '${args.text(0).slice(0, 128)}', with args beginning with: ${quoted}`;
+  return `ERR unknown command '${cString(args.text(0)).slice(0, 128)}', with args beginning with: ${quoted}`;
+}
+
+/** What C prints of a string with a NUL in it. */
+function cString(text: string): string {
+  const nul = text.indexOf('\0');
+  return nul < 0 ? text : text.slice(0, nul);
 }

@@ -2,6 +2,7 @@
  * Reclaims keys whose time is over without waiting for somebody to touch them, in slices so short that no client notices:
  * a slice runs at most SLICE_US, and slices together take at most a quarter of the time (more with active-expire-effort).
  */
+import { copyOf } from '../base/copy.js';
 import type { Executor } from './executor.js';
 
 const SLICE_US = 800;
@@ -29,7 +30,7 @@ export class ExpireCycle {
         if (ref === 0 && !db.expiryBehind(nowMs)) break;
         if (ref !== 0) {
           const key = db.readKey(ref);
-          const copy = key.buf.slice(key.start, key.end);
+          const copy = copyOf(key.buf, key.start, key.end);
           this.#executor.expire(db, ref, copy, 0, copy.length);
         }
         if (++work % KEYS_PER_CLOCK_READ === 0 && server.clock.monotonicUs() - startUs > SLICE_US) {

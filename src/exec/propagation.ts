@@ -14,10 +14,11 @@ export class Propagation {
   readonly #sinks: PropagationSink[] = [];
   readonly #multi = ArgVector.from(['MULTI']);
   readonly #exec = ArgVector.from(['EXEC']);
-  #inTransaction = false;
   #multiSent = false;
   #lastDbIndex = 0;
 
+  /** EXEC is running. */
+  inTransaction = false;
   /** True when there is anybody to send to. */
   active = false;
 
@@ -33,18 +34,18 @@ export class Propagation {
   }
 
   beginTransaction(): void {
-    this.#inTransaction = true;
+    this.inTransaction = true;
     this.#multiSent = false;
   }
 
   endTransaction(): void {
     if (this.#multiSent) this.#send(this.#lastDbIndex, this.#exec);
-    this.#inTransaction = false;
+    this.inTransaction = false;
   }
 
   feed(dbIndex: number, args: ArgVector): void {
     if (!this.active) return;
-    if (this.#inTransaction && !this.#multiSent) {
+    if (this.inTransaction && !this.#multiSent) {
       this.#multiSent = true;
       this.#send(dbIndex, this.#multi);
     }

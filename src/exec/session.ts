@@ -1,4 +1,4 @@
-import type { ClientPort, ReplyMode, ResolvedCommand } from '../commands/context.js';
+import type { ClientPort, ReplyMode, ResolvedCommand, WaitEnd } from '../commands/context.js';
 import type { ArgVector } from '../resp/argVector.js';
 import type { WatchedKey } from './watch.js';
 
@@ -62,6 +62,8 @@ export class Session implements ClientPort {
   watchBroken = false;
   /** A request that CLIENT PAUSE holds back. */
   heldBack: ArgVector | undefined;
+  /** Set while a blocking command waits: ends the wait and answers. */
+  blocked: ((how: WaitEnd) => void) | undefined;
 
   readonly #maxDbIndex: number;
   #replyMode: ReplyMode = 'on';
@@ -81,6 +83,11 @@ export class Session implements ClientPort {
 
   set authenticated(value: boolean) {
     this.#flag(NOT_AUTHENTICATED, !value);
+  }
+
+  /** No request behind the one under way may run yet. */
+  get stalled(): boolean {
+    return this.heldBack !== undefined || this.blocked !== undefined;
   }
 
   get inMulti(): boolean {
@@ -147,7 +154,7 @@ export class Session implements ClientPort {
   flagLetters(): string {
     let letters = '';
     if (this.inMulti) letters += 'x';
-    if (this.heldBack !== undefined) letters += 'b';
+    if (this.stalled) letters += 'b';
     if (this.watchBroken) letters += 'd';
     if (this.closing) letters += 'c';
     if (this.readOnlyMode) letters += 'r';

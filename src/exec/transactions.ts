@@ -71,4 +71,9 @@ export class Transactions implements TransactionPort {
     this.#executor.watches.unwatch(this.#executor.client);
     ctx.reply.ok();
   }
+
+  abandon(_ctx: CommandContext): void {
+    this.#executor.watches.unwatch(this.#executor.client);
+    this.#executor.client.endMulti();
+  }
 }

@@ -13,6 +13,7 @@
 import { type Executor, HELD_BACK } from '../exec/executor.js';
 import type { Session, Transport } from '../exec/session.js';
 import { ArgVector } from '../resp/argVector.js';
+import type { ReplyWriter } from '../resp/replyWriter.js';
 import { INCOMPLETE, PROTOCOL_ERROR, REQUEST, RequestParser } from '../resp/requestParser.js';
 import type { Outbox } from './outbox.js';
 import type { Stream, StreamEvents } from './stream.js';
@@ -106,33 +107,49 @@ export class Connection implements Transport, StreamEvents {
     this.#host.executor.server.stats.netInputBytes += length;
     this.#host.executor.server.stats.readsProcessed++;
     if (this.#closeWhenFlushed) return;
-    if (this.#ownLength === 0 && this.session.heldBack === undefined) {
+    if (this.#ownLength === 0 && !this.session.stalled) {
       this.#parser.pos = 0;
       this.#process(buf, length, this.#host.args);
       return;
     }
     this.#append(buf, length);
-    if (this.session.heldBack === undefined) this.#processOwn();
+    if (!this.session.stalled) this.#processOwn();
     else if (this.#ownLength > HELD_BACK_MAX_BYTES) this.#pauseReading();
   }
 
-  /** Goes on after CLIENT PAUSE: first the request that was held back, then what came behind it. */
+  /** Goes on after a stall: first the request that was held back, then what came behind it. */
   resume(): void {
+    if (this.#destroyed) return;
     const { heldBack } = this.session;
-    if (heldBack === undefined || this.#destroyed) return;
-    this.session.heldBack = undefined;
-    const { executor } = this.#host;
-    executor.beginBatch(this.session);
-    const from = executor.reply.length;
-    const status = executor.execute(this.session, heldBack);
-    executor.endBatch();
-    this.#host.outbox.deliver(this, from);
-    if (status === HELD_BACK) return;
+    if (heldBack !== undefined) this.#runHeldBack(heldBack);
+    if (this.session.stalled || this.#destroyed) return;
     if (this.#readingPaused) {
       this.#readingPaused = false;
       this.#stream.resumeReading();
     }
     if (this.#ownLength > 0) this.#processOwn();
+  }
+
+  #runHeldBack(request: ArgVector): void {
+    this.session.heldBack = undefined;
+    const { executor } = this.#host;
+    executor.beginBatch(this.session);
+    const from = executor.reply.length;
+    executor.execute(this.session, request);
+    executor.endBatch();
+    this.#host.outbox.deliver(this, from);
+  }
+
+  /** Writes a reply that was waited for, then goes on with what came behind the blocking command. */
+  answer(write: (reply: ReplyWriter) => void): void {
+    if (this.#destroyed) return;
+    const { executor } = this.#host;
+    executor.beginBatch(this.session);
+    const from = executor.reply.length;
+    write(executor.reply);
+    executor.endBatch();
+    this.#host.outbox.deliver(this, from);
+    this.resume();
   }
 
   #processOwn(): void {
@@ -203,6 +220,11 @@ export class Connection implements Transport, StreamEvents {
       return;
     }
     const parser = this.#parser;
+    if (start === 0 && buf === this.#own) {
+      // Nothing moves: a request of a million words would else be shifted with every packet. `args` is our own here.
+      if (parser.midRequest) this.#partialArgs = args;
+      return this.#makeRoomForRest();
+    }
     if (parser.midRequest) {
       this.#partialArgs = new ArgVector();
       this.#partialArgs.assignShifted(args, -start);

@@ -3,6 +3,7 @@
  * requests is answered into it, then the connection takes the bytes and the writer starts again at 0.
  */
 import { decimalLength, writeInt } from '../base/bytes.js';
+import { copyWords, type DataRange, fillFrom, WORDWISE_MAX } from '../base/copy.js';
 import { formatDouble } from '../base/doubles.js';
 
 const CR = 0x0d;
@@ -30,6 +31,8 @@ const NULL_RESP3 = Buffer.from('_\r\n');
 
 export class ReplyWriter {
   buf: Buffer = Buffer.allocUnsafeSlow(INITIAL_BYTES);
+  /** The same memory as `buf`. */
+  #data = dataOf(this.buf);
   /** Bytes written since the last {@link reset}. */
   length = 0;
   /** 2 or 3: of the client being answered. */
@@ -42,13 +45,13 @@ export class ReplyWriter {
   /** Forgets what was written. A buffer that became very large is let go. */
   reset(): void {
     this.length = 0;
-    if (this.buf.length > KEEP_BYTES) this.buf = Buffer.allocUnsafeSlow(INITIAL_BYTES);
+    if (this.buf.length > KEEP_BYTES) this.#use(Buffer.allocUnsafeSlow(INITIAL_BYTES));
   }
 
   /** Hands the buffer to the caller for good (its first `length` bytes are the replies) and starts with a new one. */
   detach(): Buffer {
     const taken = this.buf;
-    this.buf = Buffer.allocUnsafeSlow(INITIAL_BYTES);
+    this.#use(Buffer.allocUnsafeSlow(INITIAL_BYTES));
     this.length = 0;
     return taken;
   }
@@ -108,6 +111,24 @@ export class ReplyWriter {
       out.set(buf.subarray(start, end), at);
       at += length;
     }
+    out[at++] = CR;
+    out[at++] = LF;
+    this.length = at;
+  }
+
+  /** A bulk string of a value in the store: the same as {@link bulk}, the fastest way out of shared memory. */
+  view(value: DataRange): void {
+    const { start } = value;
+    const length = value.end - start;
+    let at = this.#reserve(length + 24);
+    const out = this.buf;
+    out[at++] = TYPE_BULK;
+    at = writeInt(out, at, length);
+    out[at++] = CR;
+    out[at++] = LF;
+    if (length > WORDWISE_MAX) fillFrom(out, at, value.buf, start, value.end);
+    else copyWords(this.#data, at, value.data, start, length);
+    at += length;
     out[at++] = CR;
     out[at++] = LF;
     this.length = at;
@@ -246,6 +267,15 @@ export class ReplyWriter {
   #grow(needed: number): void {
     const grown = Buffer.allocUnsafeSlow(Math.max(needed, this.buf.length * 2));
     grown.set(this.buf.subarray(0, this.length));
-    this.buf = grown;
+    this.#use(grown);
   }
+
+  #use(buf: Buffer): void {
+    this.buf = buf;
+    this.#data = dataOf(buf);
+  }
+}
+
+function dataOf(buf: Buffer): DataView {
+  return new DataView(buf.buffer, buf.byteOffset, buf.byteLength);
 }

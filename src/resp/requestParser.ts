@@ -34,7 +34,8 @@ const DOLLAR = 0x24;
 const MINUS = 0x2d;
 const ZERO = 0x30;
 
-const NOT_A_NUMBER = -0x80000000;
+/** Below every count that can be spelled. */
+const NOT_A_NUMBER = Number.NEGATIVE_INFINITY;
 
 export class RequestParser {
   /** Where the next byte to look at is, in the buffer of the last call. */
@@ -197,7 +198,7 @@ function parseCount(buf: Uint8Array, start: number, end: number): number {
   let i = start;
   const negative = i < end && buf[i] === MINUS;
   if (negative) i++;
-  if (i === end || end - i > 15) return NOT_A_NUMBER;
+  if (i === end || end - i > 18) return NOT_A_NUMBER;
   if (buf[i] === ZERO && (end - i > 1 || negative)) return NOT_A_NUMBER;
   let value = 0;
   for (; i < end; i++) {

@@ -1,5 +1,5 @@
 /** All connections of a server: accepting, counting, pausing, ending. */
-import type { ClientPort, ClientsPort } from '../commands/context.js';
+import type { ClientPort, ClientsPort, WaitEnd } from '../commands/context.js';
 import type { Config } from '../config/config.js';
 import type { Executor } from '../exec/executor.js';
 import { Session } from '../exec/session.js';
@@ -7,6 +7,7 @@ import { Connection, type ConnectionHost, type OutputLimit } from '../net/connec
 import type { Outbox } from '../net/outbox.js';
 import type { Stream } from '../net/stream.js';
 import { ArgVector } from '../resp/argVector.js';
+import type { ReplyWriter } from '../resp/replyWriter.js';
 
 const PROTECTED_MODE =
   '-DENIED Redis is running in protected mode because protected mode is enabled and no password is set for the ' +
@@ -85,6 +86,7 @@ export class Clients implements ClientsPort, ConnectionHost {
     this.executor.watches.unwatch(session);
     session.endMulti();
     session.heldBack = undefined;
+    session.blocked?.('timeout');
     this.#byId.delete(session.id);
   }
 
@@ -105,6 +107,7 @@ export class Clients implements ClientsPort, ConnectionHost {
   pause(untilMs: number, writesOnly: boolean): void {
     const { pause, server } = this.executor;
     pause.start(untilMs, writesOnly, server.clock.nowMs());
+    this.executor.gated = true;
     this.#watchPause();
   }
 
@@ -113,9 +116,23 @@ export class Clients implements ClientsPort, ConnectionHost {
     this.#resumeAll();
   }
 
-  unblock(_id: number, _withError: boolean): boolean {
-    // Only blocking commands can be unblocked, and there are none yet; a paused client does not count in Redis either.
-    return false;
+  block(client: ClientPort, timeoutMs: number, answer: (reply: ReplyWriter, how: WaitEnd) => void): void {
+    const connection = this.#byId.get(client.id);
+    if (connection === undefined) return;
+    const { session } = connection;
+    const timer =
+      timeoutMs > 0 ? setTimeout(() => session.blocked?.('timeout'), Math.min(timeoutMs, 0x7fffffff)) : undefined;
+    session.blocked = (how) => {
+      clearTimeout(timer);
+      session.blocked = undefined;
+      connection.answer((reply) => answer(reply, how));
+    };
+  }
+
+  unblock(id: number, withError: boolean): boolean {
+    const blocked = this.#byId.get(id)?.session.blocked;
+    blocked?.(withError ? 'unblocked-with-error' : 'timeout');
+    return blocked !== undefined;
   }
 
   #watchPause(): void {
@@ -143,7 +160,7 @@ export class Clients implements ClientsPort, ConnectionHost {
     if (seconds === 0) return;
     const limitMs = this.nowMs() - seconds * 1000;
     for (const connection of [...this.#byId.values()]) {
-      if (connection.session.lastInteractionMs >= limitMs || connection.session.heldBack !== undefined) continue;
+      if (connection.session.lastInteractionMs >= limitMs || connection.session.stalled) continue;
       this.log('verbose', 'Closing idle client');
       connection.destroy();
     }

@@ -1,10 +1,12 @@
 /** Wires the cluster bus to the rest of the server. */
+
 import path from 'node:path';
+import { copyOf } from '../base/copy.js';
 import { SLOT_COUNT } from '../base/crc16.js';
 import { ClusterIo, type ClusterSettings } from '../cluster/io/clusterIo.js';
 import type { ClusterPort } from '../commands/clusterPort.js';
-import type { Config } from '../config/config.js';
 import { EVENT_GENERIC } from '../commands/context.js';
+import type { Config } from '../config/config.js';
 import type { Server } from './server.js';
 
 const BUS_PORT_OFFSET = 10000;
@@ -98,7 +100,10 @@ export function claimLoadedSlots(server: Server, cluster: ClusterPort): void {
       server.log('warning', `I have keys for unassigned slot ${slot}. Taking responsibility for it.`);
       cluster.admin({ kind: 'addSlots', slots: [String(slot)] });
     } else if (cluster.core.importingFrom(slot) === undefined) {
-      server.log('warning', `I have keys for slot ${slot}, but it is assigned to ${owner.id}. Setting it to importing state.`);
+      server.log(
+        'warning',
+        `I have keys for slot ${slot}, but it is assigned to ${owner.id}. Setting it to importing state.`,
+      );
       cluster.admin({ kind: 'setSlot', args: [String(slot), 'importing', owner.id] });
     }
   }
@@ -111,7 +116,7 @@ function dropSlots(server: Server, slots: readonly number[]): void {
   for (const slot of slots) {
     for (let ref = db.slotFirst(slot); ref !== 0; ref = db.slotFirst(slot)) {
       const key = db.readKey(ref);
-      const copy = key.buf.slice(key.start, key.end);
+      const copy = copyOf(key.buf, key.start, key.end);
       db.delete(ref);
       executor.removed(db, copy, EVENT_GENERIC, 'del');
     }

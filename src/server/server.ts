@@ -63,6 +63,8 @@ export class Server implements ServerPort {
   readonly aof: Aof;
   readonly outbox: Outbox;
   activeExpire = true;
+  /** Memory of the process when the server was ready, its data not yet loaded. */
+  readonly startupMemoryBytes = process.memoryUsage().rss;
   /** The port that clients connect to; differs from the directive when that is 0 in tests. */
   port = 0;
 

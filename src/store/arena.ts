@@ -1,7 +1,7 @@
 /**
  * Memory for entries: blocks of a size class, addressed by 32-bit references in units of 8 bytes.
  *
- *   page of class c (64 KiB or 512 KiB, see size-class.ts)
+ *   page of class c (64 KiB or 512 KiB, see sizeClass.ts)
  *   +--------+--------+--------+--------+ - - - - - - - - - -+
  *   | block  | block  | free ----> free | never used yet     |
  *   +--------+--------+--------+--------+ - - - - - - - - - -+
@@ -32,7 +32,7 @@ import {
   LARGE_PAGE_GRANULES,
   NO_CLASS,
   UNIT_SHIFT,
-} from './size-class.js';
+} from './sizeClass.js';
 
 const NONE = -1;
 

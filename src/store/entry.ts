@@ -21,7 +21,7 @@ import type { Arena } from './arena.js';
 import type { Hasher } from './hash.js';
 import type { LargeBytes, ObjectTable } from './objects.js';
 import { SEGMENT_SHIFT, UNIT_MASK } from './segments.js';
-import type { ByteView, Ref } from './types.js';
+import { ByteView, type Ref } from './types.js';
 
 export const OWNER_SHIFT = 24;
 export const LRU_MASK = 0xffffff;
@@ -51,6 +51,7 @@ export class EntryReader {
   readonly arena: Arena;
   readonly words: Int32Array[];
   readonly objects: ObjectTable;
+  private readonly view = new ByteView();
 
   constructor(arena: Arena, objects: ObjectTable) {
     this.arena = arena;
@@ -65,6 +66,13 @@ export class EntryReader {
     if ((word1 & LONG_KEY) === 0) return (word1 >>> KEY_LENGTH_SHIFT) & 0xff;
     const length = words[at + 2];
     return length >= 0 ? length : this.objects.large(~length).length;
+  }
+
+  /** Whether buf[start, end) is the key. For long keys; short ones are compared by words (table.ts). */
+  isKey(ref: Ref, buf: Uint8Array, start: number, end: number): boolean {
+    if (this.keyLength(ref) !== end - start) return false;
+    const key = this.readKey(ref, this.view);
+    return Buffer.compare(key.buf.subarray(key.start, key.end), buf.subarray(start, end)) === 0;
   }
 
   /** Bytes between the header and the end of the key. */

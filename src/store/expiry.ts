@@ -139,7 +139,8 @@ export class ExpiryWheel {
 
   /** Whether a due key may be left although `nextDue` answered 0. */
   isBehind(nowMs: number): boolean {
-    return this.count > 0 && (this.pending !== 0 || this.cursorMs < Math.min(nowMs, LAST_MS));
+    const untilMs = Math.min(nowMs, LAST_MS);
+    return this.count > 0 && (this.cursorMs < untilMs || (this.cursorMs === untilMs && this.pending !== 0));
   }
 
   /** Turns the wheel to the next slot with entries, or to `untilMs` when none comes before. Answers whether it found one. */

@@ -4,7 +4,7 @@
  */
 import { Arena } from './arena.js';
 import { ChunkPool } from './buckets.js';
-import { Copier } from './copy.js';
+import { Copier } from '../base/copy.js';
 import {
   ENCODING_SHIFT,
   EntryReader,
@@ -22,7 +22,7 @@ import {
 import { Hasher, SHORT_KEY_MAX } from './hash.js';
 import { LargeBytes, ObjectTable } from './objects.js';
 import { MAX_SEGMENTS, SEGMENT_SHIFT, UNIT_MASK } from './segments.js';
-import { CLASS_UNITS, classOf, MAX_BLOCK_UNITS, UNIT_SHIFT } from './size-class.js';
+import { CLASS_UNITS, classOf, MAX_BLOCK_UNITS, UNIT_SHIFT } from './sizeClass.js';
 import type { Table } from './table.js';
 import { type Ref, StoreFullError } from './types.js';
 

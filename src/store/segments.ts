@@ -16,7 +16,7 @@
  * 0 of segment 0 is never given out, so that reference 0 names nothing.
  */
 import { assert } from '../base/assert.js';
-import { GRANULE_SHIFT, LARGE_PAGE_GRANULES, UNIT_SHIFT } from './size-class.js';
+import { GRANULE_SHIFT, LARGE_PAGE_GRANULES, UNIT_SHIFT } from './sizeClass.js';
 import { StoreFullError } from './types.js';
 
 export const SEGMENT_SHIFT = 22 - UNIT_SHIFT;
@@ -199,7 +199,7 @@ export class Segments {
         const page = kind === KIND_LARGE ? i >> 3 : i;
         const isFree = ((this.freeMap[segment * 2 + (page >> 5)] >>> (page & 31)) & 1) === 1;
         if (isFree && (kind === KIND_SMALL || (i & 7) === 0)) free++;
-        if (segment + i > 0)
+        if (segment + page > 0)
           assert(isTaken(segment * GRANULES_PER_SEGMENT + i) === (kind !== KIND_NONE && !isFree), 'page map');
       }
       assert(free === this.freePages[segment], 'count of free pages');

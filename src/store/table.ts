@@ -38,9 +38,9 @@ import {
   tagOf,
 } from './buckets.js';
 import { type EntryReader, KEY_BITS, KEY_LENGTH_SHIFT } from './entry.js';
-import type { Hasher } from './hash.js';
+import { type Hasher, reverseBits } from './hash.js';
 import { SEGMENT_SHIFT, UNIT_MASK } from './segments.js';
-import { ByteView, type Ref } from './types.js';
+import type { Ref } from './types.js';
 
 /** The table splits a bucket when there are more entries a bucket than this. */
 const GROW_AT = 9;
@@ -58,9 +58,11 @@ export class Table {
   /** Primary buckets; 0 until the first insert. */
   bucketCount = 0;
 
-  /** Where the last search found its entry. */
-  hitChunk: Int32Array = NO_CHUNK;
-  hitAt = 0;
+  // Where the last search found its entry, and the number of the bucket that heads its chain. Valid while the reference is
+  // still there: whatever moves entries about forgets it.
+  private hitChunk: Int32Array = NO_CHUNK;
+  private hitAt = 0;
+  private hitIndex = 0;
 
   private readonly reader: EntryReader;
   private readonly words: Int32Array[];
@@ -70,7 +72,6 @@ export class Table {
   private readonly overflow: OverflowBuckets;
   private lowMask = 0;
   private highMask = 1;
-  private readonly keyView = new ByteView();
   /** Entries that a split or a merge holds in its hands. */
   private held = new Int32Array(64);
   /** Of no use but to keep the compiler from dropping loads. */
@@ -108,8 +109,7 @@ export class Table {
           const at = base + REFS + (group << 2) + ((31 - Math.clz32(matches & -matches)) >>> 3);
           const ref = chunk[at];
           if (ref !== 0 && this.isKey(ref, keyBits)) {
-            this.hitChunk = chunk;
-            this.hitAt = at;
+            this.hit(index, chunk, at);
             return ref;
           }
           matches &= matches - 1;
@@ -132,13 +132,9 @@ export class Table {
     for (;;) {
       for (let place = 0; place < PLACES; place++) {
         const ref = chunk[base + REFS + place];
-        if (ref === 0 || tagOf(chunk, base, place) !== tag || this.reader.keyLength(ref) !== end - start) continue;
-        const key = this.reader.readKey(ref, this.keyView);
-        if (compare(key, buf, start, end)) {
-          this.hitChunk = chunk;
-          this.hitAt = base + REFS + place;
-          return ref;
-        }
+        if (ref === 0 || tagOf(chunk, base, place) !== tag || !this.reader.isKey(ref, buf, start, end)) continue;
+        this.hit(index, chunk, base + REFS + place);
+        return ref;
       }
       const child = chunk[base];
       if (child === 0) return 0;
@@ -169,7 +165,7 @@ export class Table {
     const chunk = this.hitChunk;
     chunk[this.hitAt] = 0;
     this.count--;
-    if (this.overflow.used > 0) this.closeGap(ref, chunk, this.hitAt);
+    if (this.overflow.used > 0) this.closeGap(this.hitIndex, chunk, this.hitAt);
     if (this.count < this.bucketCount * SHRINK_AT && this.bucketCount > 1) this.merge();
   }
 
@@ -185,7 +181,8 @@ export class Table {
   scan(cursor: number, visit: (ref: Ref) => void): number {
     if (this.count === 0) return 0;
     const hash = reverseBits(cursor | 0);
-    const mask = (hash & this.highMask) >>> 0 < this.bucketCount ? this.highMask : this.lowMask;
+    const isSplit = ((hash & this.lowMask) >>> 0) + this.lowMask + 1 < this.bucketCount;
+    const mask = isSplit ? this.highMask : this.lowMask;
     this.visitBucket((hash & mask) >>> 0, visit);
     // The bucket covers all positions that share the cursor's leading bits, as many as the mask has.
     const width = (~reverseBits(mask) >>> 0) + 1;
@@ -274,6 +271,12 @@ export class Table {
     return mask === 0 || ((words[at + 2 + full] ^ key[full]) & mask) === 0;
   }
 
+  private hit(index: number, chunk: Int32Array, at: number): void {
+    this.hitIndex = index;
+    this.hitChunk = chunk;
+    this.hitAt = at;
+  }
+
   private locate(ref: Ref): void {
     assert(this.search(ref), 'the entry is in its table');
   }
@@ -285,8 +288,7 @@ export class Table {
     for (;;) {
       for (let at = base + REFS; at < base + BUCKET_WORDS; at++) {
         if (chunk[at] !== ref) continue;
-        this.hitChunk = chunk;
-        this.hitAt = at;
+        this.hit(index, chunk, at);
         return true;
       }
       const child = chunk[base];
@@ -319,11 +321,11 @@ export class Table {
   }
 
   /** After a delete at (gapChunk, gapAt): the last entry of the chain moves there, an empty overflow bucket goes. */
-  private closeGap(removed: Ref, gapChunk: Int32Array, gapAt: number): void {
-    const index = this.indexOf(this.reader.hash(removed, this.hasher));
+  private closeGap(index: number, gapChunk: Int32Array, gapAt: number): void {
     let chunk = this.chunks[index >>> CHUNK_SHIFT];
     let base = (index & INDEX_MASK) << 4;
     if (chunk[base] === 0) return;
+    this.hitChunk = NO_CHUNK;
     let parent = chunk;
     let parentBase = base;
     while (chunk[base] !== 0) {
@@ -355,6 +357,7 @@ export class Table {
     let base = (index & INDEX_MASK) << 4;
     let length = 0;
     let bucket = 0;
+    this.hitChunk = NO_CHUNK;
     for (;;) {
       if (length + 2 * PLACES > this.held.length) {
         const wider = new Int32Array(this.held.length * 2);
@@ -493,18 +496,5 @@ export class Table {
   }
 }
 
+/** Holds no entry and is never written. */
 const NO_CHUNK = new Int32Array(BUCKET_WORDS);
-
-function compare(key: ByteView, buf: Uint8Array, start: number, end: number): boolean {
-  return Buffer.compare(key.buf.subarray(key.start, key.end), buf.subarray(start, end)) === 0;
-}
-
-/** The 32 bits in opposite order. */
-function reverseBits(value: number): number {
-  let v = value;
-  v = ((v >>> 1) & 0x55555555) | ((v & 0x55555555) << 1);
-  v = ((v >>> 2) & 0x33333333) | ((v & 0x33333333) << 2);
-  v = ((v >>> 4) & 0x0f0f0f0f) | ((v & 0x0f0f0f0f) << 4);
-  v = ((v >>> 8) & 0x00ff00ff) | ((v & 0x00ff00ff) << 8);
-  return (v >>> 16) | (v << 16);
-}

@@ -249,10 +249,11 @@ describe('details of the rules', () => {
   });
 
   it('a single master that serves all slots marks a dead companion as failing by itself', () => {
-    const sim = SimCluster.joined({ nodes: 1, nodeTimeoutMs: TIMEOUT_MS });
+    const sim = new SimCluster({ nodes: 1, nodeTimeoutMs: TIMEOUT_MS });
+    sim.admin(sim.nodes[0], { kind: 'addSlotsRange', bounds: ['0', '16383'] });
     const companion = sim.addNode();
     sim.meet(companion, sim.nodes[0]);
-    sim.runUntil(() => sim.converged(), 10_000, 'it joins');
+    sim.runUntil(() => sim.converged() && sim.nodes[0].core.stateOk, 10_000, 'it joins');
     sim.kill(companion);
     sim.runUntil(() => sees(sim.nodes[0], companion) === 'master,fail', 2 * TIMEOUT_MS, 'FAIL');
     expect(sim.nodes[0].core.stateOk).toBe(true);

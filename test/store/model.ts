@@ -36,12 +36,12 @@ export function remove(db: Database, key: string): boolean {
   return db.deleteKey(k, 0, k.length);
 }
 
-export function valueOf(db: Database, ref: number): Buffer {
+export function valueIn(db: Database, ref: number): Buffer {
   const view = db.readValue(ref);
   return Buffer.from(view.buf.subarray(view.start, view.end));
 }
 
-export function keyOf(db: Database, ref: number): string {
+export function keyIn(db: Database, ref: number): string {
   const view = db.readKey(ref);
   return Buffer.from(view.buf.subarray(view.start, view.end)).toString('latin1');
 }
@@ -56,8 +56,8 @@ export function checkKey(db: Database, key: string, entry: ModelEntry | undefine
   if (ref === 0) expect.fail(`key of ${key.length} bytes is missing`);
   if (db.type(ref) !== TYPE_STRING) expect.fail('type');
   if (db.valueLength(ref) !== entry.value.length) expect.fail('value length');
-  if (!valueOf(db, ref).equals(entry.value)) expect.fail(`value of ${entry.value.length} bytes differs`);
-  if (keyOf(db, ref) !== key) expect.fail('key differs');
+  if (!valueIn(db, ref).equals(entry.value)) expect.fail(`value of ${entry.value.length} bytes differs`);
+  if (keyIn(db, ref) !== key) expect.fail('key differs');
   if (db.expireAtMs(ref) !== entry.expireAtMs) expect.fail(`expires at ${db.expireAtMs(ref)}, not ${entry.expireAtMs}`);
   if (db.forcedRaw(ref) !== entry.raw) expect.fail('raw flag');
 }
@@ -76,7 +76,7 @@ export function checkAll(store: Store, models: readonly Model[], clusterMode: bo
     expect(db.expires).toBe(expires);
     const walked = new Set<string>();
     db.forEach((ref) => {
-      walked.add(keyOf(db, ref));
+      walked.add(keyIn(db, ref));
     });
     expect(walked.size).toBe(model.size);
     if (clusterMode) checkSlots(db, model);
@@ -94,7 +94,7 @@ function checkSlots(db: Database, model: Model): void {
   for (const [slot, keys] of slots) {
     expect(db.slotKeyCount(slot)).toBe(keys.size);
     const listed = new Set<string>();
-    for (let ref = db.slotFirst(slot); ref !== 0; ref = db.slotNext(ref)) listed.add(keyOf(db, ref));
+    for (let ref = db.slotFirst(slot); ref !== 0; ref = db.slotNext(ref)) listed.add(keyIn(db, ref));
     expect(listed).toEqual(keys);
   }
 }

@@ -4,6 +4,7 @@ import * as errors from '../../resp/errors.js';
 import type { ClusterPort } from '../clusterPort.js';
 import { ADMIN, type ArgumentDoc, type Command, NOSCRIPT, STALE } from '../command.js';
 import type { CommandContext } from '../context.js';
+import { unknownSubcommandOrArity } from '../introspection/help.js';
 import { CHANGES, clusterSubcommand, NODE_ID, SLOT, textsFrom } from './declare.js';
 
 const PER_SLOT = 'O(N) where N is the total number of hash slot arguments';
@@ -106,7 +107,7 @@ export const clusterAdminCommands: readonly Command[] = [
       ],
     },
     (ctx, cluster) => {
-      if (ctx.argc > 5) return ctx.reply.error(errors.unknownSubcommand(ctx.argText(1), 'cluster'));
+      if (ctx.argc > 5) return ctx.reply.error(unknownSubcommandOrArity(ctx));
       const busPort = ctx.argc === 5 ? ctx.argText(4) : undefined;
       run(ctx, cluster, { kind: 'meet', ip: ctx.argText(2), port: ctx.argText(3), busPort });
     },
@@ -132,7 +133,7 @@ export const clusterAdminCommands: readonly Command[] = [
       ],
     },
     (ctx, cluster) => {
-      if (ctx.argc > 3) return ctx.reply.error(errors.unknownSubcommand(ctx.argText(1), 'cluster'));
+      if (ctx.argc > 3) return ctx.reply.error(unknownSubcommandOrArity(ctx));
       const hard = ctx.argc === 3 && ctx.argIs(2, 'hard');
       if (ctx.argc === 3 && !hard && !ctx.argIs(2, 'soft')) return ctx.reply.error(errors.SYNTAX);
       run(ctx, cluster, { kind: 'reset', hard });

@@ -45,7 +45,7 @@ function getKeysInSlot(ctx: CommandContext): void {
   let ref = ctx.db.slotFirst(slot);
   for (let i = 0; i < count; i++) {
     const key = ctx.db.readKey(ref);
-    ctx.reply.bulk(key.buf, key.start, key.end);
+    ctx.reply.view(key);
     ref = ctx.db.slotNext(ref);
   }
 }

@@ -89,28 +89,26 @@ function runHello(ctx: CommandContext): void {
     protocol = ctx.argInt(1);
     if (protocol !== 2 && protocol !== 3) return ctx.reply.error(errors.NOPROTO);
   }
-  let userAt = 0;
-  let nameAt = 0;
+  // Each option takes effect where it stands, whatever becomes of those behind it.
   for (let i = 2; i < ctx.argc; i++) {
     const following = ctx.argc - 1 - i;
     if (following >= 2 && ctx.argIs(i, 'auth')) {
-      userAt = i + 1;
+      if (!logIn(ctx, ctx.argText(i + 1), i + 2)) return ctx.reply.error(errors.WRONGPASS);
       i += 2;
     } else if (following >= 1 && ctx.argIs(i, 'setname')) {
-      nameAt = ++i;
+      i++;
       if (!isPrintableWord(ctx.arg(i))) return ctx.reply.error(INVALID_CLIENT_NAME);
+      ctx.client.name = ctx.argText(i);
     } else {
       return ctx.reply.error(`ERR Syntax error in HELLO option '${ctx.argText(i)}'`);
     }
   }
-  if (userAt !== 0 && !logIn(ctx, ctx.argText(userAt), userAt + 1)) return ctx.reply.error(errors.WRONGPASS);
   if (!ctx.client.authenticated) {
     return ctx.reply.error(
-      'NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> ' +
-        '<pass> option can be used to authenticate the client and select the RESP protocol version at the same time',
+      'NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> <pass> ' +
+        'option can be used to authenticate the client and select the RESP protocol version at the same time',
     );
   }
-  if (nameAt !== 0) ctx.client.name = ctx.argText(nameAt);
   if (protocol !== 0) {
     ctx.client.protocol = protocol;
     ctx.reply.protocol = protocol;

@@ -200,7 +200,9 @@ const clientPause = command({
     const timeoutMs = ctx.argInt64(2);
     if (timeoutMs === undefined) return ctx.reply.error('ERR timeout is not an integer or out of range');
     if (timeoutMs < 0n) return ctx.reply.error('ERR timeout is negative');
-    ctx.server.clients.pause(timeoutMs === 0n ? 0 : ctx.nowMs + Number(timeoutMs), writesOnly);
+    // Redis adds in 64 bits: a pause that long overflows, and is over before it begins.
+    const untilMs = timeoutMs === 0n ? 0 : Number(BigInt.asIntN(64, BigInt(Math.floor(ctx.nowMs)) + timeoutMs));
+    ctx.server.clients.pause(untilMs, writesOnly);
     ctx.reply.ok();
   },
 });

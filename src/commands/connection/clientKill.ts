@@ -63,7 +63,7 @@ export const clientKill = command({
             { name: 'ip:port', type: 'string', token: 'ADDR', flags: ['optional'] },
             { name: 'ip:port', type: 'string', token: 'LADDR', since: '6.2.0', flags: ['optional'] },
             { name: 'yes/no', type: 'string', token: 'SKIPME', flags: ['optional'] },
-            { name: 'maxage', type: 'integer', token: 'MAXAGE', since: '7.4.0', flags: ['optional'] },
+            // MAXAGE is of a later version than the one whose documentation this is.
           ],
         },
       ],

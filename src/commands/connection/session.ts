@@ -67,6 +67,7 @@ export const reset = command({
   complexity: 'O(1)',
   summary: 'Puts the connection back into the state of a new one.',
   run(ctx) {
+    ctx.server.transactions.abandon(ctx);
     ctx.client.reset();
     ctx.client.authenticated = !ctx.server.passwordRequired;
     ctx.reply.protocol = ctx.client.protocol;

@@ -1,5 +1,6 @@
 /** Commands that give keys an expire time or take it away. */
 import { NO_EXPIRE } from '../../store/types.js';
+import { expireAtText } from '../../types/expireTime.js';
 import { type ArgumentDoc, type Command, command, FAST, WRITE } from '../command.js';
 import { type CommandContext, EVENT_GENERIC } from '../context.js';
 import { KEY, oneKey, token } from './declare.js';
@@ -73,7 +74,7 @@ function expire(ctx: CommandContext, inSeconds: boolean, baseMs: number): void {
 /** Replicas and the AOF get the point in time, so that delays do not move it; conditions stay, they hold there too. */
 function propagateAbsolute(ctx: CommandContext, expireAtMs: number, rewritten: boolean): void {
   if (!rewritten) return;
-  const parts: (string | Uint8Array)[] = ['PEXPIREAT', ctx.argCopy(1), String(expireAtMs)];
+  const parts: (string | Uint8Array)[] = ['PEXPIREAT', ctx.argCopy(1), expireAtText(expireAtMs)];
   for (let i = 3; i < ctx.argc; i++) parts.push(ctx.argCopy(i));
   ctx.propagateAs(parts);
 }

@@ -1,13 +1,9 @@
-/**
- * Expire times in arguments. Redis keeps them as 64-bit milliseconds, the store as doubles: exact for the next 285,000
- * years, rounded to a multiple of up to 1024 ms beyond.
- */
+/** Expire times in arguments. */
 import { INT64_MAX, INT64_MIN } from '../../base/bytes.js';
 import { invalidExpireTime, NOT_AN_INTEGER } from '../../resp/errors.js';
+import { expireAtFromInt64 } from '../../types/expireTime.js';
 import type { CommandContext } from '../context.js';
 
-/** The greatest double below 2^63. */
-const MAX_EXPIRE_AT_MS = 2 ** 63 - 1024;
 /** Beneath this many seconds, seconds * 1000 + now is a safe integer. */
 const SAFE_SECONDS = 8e12;
 const SAFE_MS = 8e15;
@@ -22,7 +18,7 @@ export function expireAtArgument(ctx: CommandContext, i: number, inSeconds: bool
   const exact = exactExpireAt(ctx, i, inSeconds, baseMs);
   if (exact === undefined) return Number.NaN;
   if (value <= 0 || exact <= 0n) return refuse(ctx);
-  return toExpireAtMs(exact);
+  return expireAtFromInt64(exact);
 }
 
 /** The same for EXPIRE and its kin: any time is good, one in the past too, as long as it fits in 64 bits. */
@@ -31,7 +27,7 @@ export function anyExpireAtArgument(ctx: CommandContext, i: number, inSeconds: b
   const limit = inSeconds ? SAFE_SECONDS : SAFE_MS;
   if (value > -limit && value < limit) return (inSeconds ? value * 1000 : value) + baseMs;
   const exact = exactExpireAt(ctx, i, inSeconds, baseMs);
-  return exact === undefined ? Number.NaN : toExpireAtMs(exact);
+  return exact === undefined ? Number.NaN : expireAtFromInt64(exact);
 }
 
 /** Undefined when an error has been replied: no integer, or none that fits in 64 bits as milliseconds. */
@@ -51,10 +47,6 @@ function exactExpireAt(ctx: CommandContext, i: number, inSeconds: boolean, baseM
 function refuse(ctx: CommandContext): number {
   ctx.reply.error(invalidExpireTime(ctx.command.fullName));
   return Number.NaN;
-}
-
-function toExpireAtMs(atMs: bigint): number {
-  return Math.min(Number(atMs), MAX_EXPIRE_AT_MS);
 }
 
 /** True when a key with this expire time is to be deleted at once. Data files tell what was, so they keep it. */

@@ -1,6 +1,6 @@
 /** OBJECT: how a value is kept and how much it is used. */
 import { idleSeconds, lfuCounter } from '../../store/accessClock.js';
-import { type Ref, TYPE_STRING } from '../../store/types.js';
+import { ENCODING_DEFAULT, type Ref, TYPE_STRING } from '../../store/types.js';
 import { isSharedInteger, stringEncoding } from '../../types/string/encoding.js';
 import { type Command, command, index, LOADING, READONLY, range, STALE } from '../command.js';
 import type { CommandContext } from '../context.js';
@@ -50,7 +50,7 @@ function policyIs(ctx: CommandContext, kind: 'lru' | 'lfu'): boolean {
 export function encodingName(ctx: CommandContext, ref: Ref): string {
   const { db } = ctx;
   const value = db.readValue(ref);
-  return stringEncoding(value.buf, value.start, value.end, db.forcedRaw(ref));
+  return stringEncoding(value.buf, value.start, value.end, db.encoding(ref));
 }
 
 function runEncoding(ctx: CommandContext): void {
@@ -68,7 +68,7 @@ function runRefCount(ctx: CommandContext): void {
   const shared =
     sharing &&
     ctx.db.type(ref) === TYPE_STRING &&
-    !ctx.db.forcedRaw(ref) &&
+    ctx.db.encoding(ref) === ENCODING_DEFAULT &&
     isSharedInteger(value.buf, value.start, value.end);
   ctx.reply.integer(shared ? SHARED_REFERENCES : 1);
 }

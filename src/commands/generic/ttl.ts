@@ -1,5 +1,6 @@
 /** Commands that tell when a key expires. */
 import { NO_EXPIRE } from '../../store/types.js';
+import { expireAtToInt64 } from '../../types/expireTime.js';
 import { type Command, command, FAST, READONLY } from '../command.js';
 import type { CommandContext } from '../context.js';
 import { KEY, oneKey } from './declare.js';
@@ -14,10 +15,13 @@ function replyExpireTime(ctx: CommandContext, inSeconds: boolean, baseMs: number
   if (ref === 0) return ctx.reply.integer(NO_KEY_REPLY);
   const expireAtMs = ctx.db.expireAtMs(ref);
   if (expireAtMs === NO_EXPIRE) return ctx.reply.integer(NO_EXPIRE_REPLY);
-  const ms = Math.max(0, expireAtMs - baseMs);
-  const value = inSeconds ? Math.floor((ms + 500) / 1000) : ms;
-  if (Number.isSafeInteger(value)) ctx.reply.integer(value);
-  else ctx.reply.bigInteger(BigInt(value));
+  if (Number.isSafeInteger(expireAtMs)) {
+    const ms = Math.max(0, expireAtMs - baseMs);
+    ctx.reply.integer(inSeconds ? Math.floor((ms + 500) / 1000) : ms);
+  } else {
+    const ms = expireAtToInt64(expireAtMs) - BigInt(baseMs);
+    ctx.reply.bigInteger(inSeconds ? (ms + 500n) / 1000n : ms);
+  }
 }
 
 interface TtlVariant {

@@ -6,13 +6,20 @@ import type { CommandContext } from '../context.js';
 const TIMEOUT_NO_INTEGER = 'ERR timeout is not an integer or out of range';
 const TIMEOUT_NEGATIVE = 'ERR timeout is negative';
 
-/** Without replicas there is nobody to wait for. */
+const UNBLOCKED = 'UNBLOCKED client unblocked via CLIENT UNBLOCK';
+
+/** There are no replicas yet, so asking for any waits in vain until the time is over. */
 function runWait(ctx: CommandContext): void {
-  if (ctx.argInt64(1) === undefined) return ctx.reply.error(NOT_AN_INTEGER);
+  const replicas = ctx.argInt64(1);
+  if (replicas === undefined) return ctx.reply.error(NOT_AN_INTEGER);
   const timeoutMs = ctx.argInt64(2);
   if (timeoutMs === undefined) return ctx.reply.error(TIMEOUT_NO_INTEGER);
   if (timeoutMs < 0n) return ctx.reply.error(TIMEOUT_NEGATIVE);
-  ctx.reply.integer(0);
+  if (replicas <= 0n || !ctx.mayBlock) return ctx.reply.integer(0);
+  ctx.server.clients.block(ctx.client, Number(timeoutMs), (reply, how) => {
+    if (how === 'timeout') reply.integer(0);
+    else reply.error(UNBLOCKED);
+  });
 }
 
 export const waitCommands: readonly Command[] = [

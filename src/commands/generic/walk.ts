@@ -28,7 +28,6 @@ function isStar(ctx: CommandContext, i: number): boolean {
 }
 
 function passes(ctx: CommandContext, ref: Ref, filter: KeyFilter): boolean {
-  if (!isLive(ctx, ref)) return false;
   if (filter.type !== undefined && TYPE_NAMES[ctx.db.type(ref)] !== filter.type) return false;
   const { pattern } = filter;
   if (pattern === 0 || isStar(ctx, pattern)) return true;
@@ -41,7 +40,7 @@ function replyKeys(ctx: CommandContext, refs: readonly Ref[]): void {
   ctx.reply.array(refs.length);
   for (const ref of refs) {
     const key = ctx.db.readKey(ref);
-    ctx.reply.bulk(key.buf, key.start, key.end);
+    ctx.reply.view(key);
   }
 }
 
@@ -49,7 +48,7 @@ function runKeys(ctx: CommandContext): void {
   const filter: KeyFilter = { pattern: 1, type: undefined };
   const found: Ref[] = [];
   ctx.db.forEach((ref) => {
-    if (passes(ctx, ref, filter)) found.push(ref);
+    if (isLive(ctx, ref) && passes(ctx, ref, filter)) found.push(ref);
   });
   replyKeys(ctx, found);
 }
@@ -81,12 +80,26 @@ function runScan(ctx: CommandContext): void {
     else return ctx.reply.error(SYNTAX);
   }
   const { refs, next } = collect(ctx, cursor, count);
+  const found = refs.filter((ref) => passes(ctx, ref, filter));
   ctx.reply.array(2);
   ctx.reply.bulkInteger(next);
   replyKeys(
     ctx,
-    refs.filter((ref) => passes(ctx, ref, filter)),
+    found.filter((ref) => isLive(ctx, ref)),
   );
+  removeExpired(ctx, found);
+}
+
+/** SCAN clears away what it finds expired. The references are dead afterwards. */
+function removeExpired(ctx: CommandContext, refs: readonly Ref[]): void {
+  const keys: Uint8Array[] = [];
+  for (const ref of refs) if (!isLive(ctx, ref)) keys.push(keyCopy(ctx, ref));
+  for (const key of keys) ctx.peekKey(ctx.db, key, 0, key.length);
+}
+
+function keyCopy(ctx: CommandContext, ref: Ref): Uint8Array {
+  const key = ctx.db.readKey(ref);
+  return Buffer.from(key.buf.subarray(key.start, key.end));
 }
 
 /** Takes steps of the scan until `count` keys came up, or ten times as many buckets: empty ones must not stall a call. */
@@ -106,11 +119,12 @@ function runRandomKey(ctx: CommandContext): void {
   for (let tries = 0; tries < RANDOM_TRIES; tries++) {
     const ref = ctx.db.randomRef();
     if (ref === 0) break;
-    const key = ctx.db.readKey(ref);
-    if (isLive(ctx, ref)) return ctx.reply.bulk(key.buf, key.start, key.end);
-    // Removes it; the bytes must outlive the entry, because AOF and replicas are told.
-    const copy = Buffer.from(key.buf.subarray(key.start, key.end));
-    ctx.peekKey(ctx.db, copy, 0, copy.length);
+    if (isLive(ctx, ref)) {
+      const key = ctx.db.readKey(ref);
+      return ctx.reply.view(key);
+    }
+    const key = keyCopy(ctx, ref);
+    ctx.peekKey(ctx.db, key, 0, key.length);
   }
   ctx.reply.nil();
 }

@@ -8,6 +8,9 @@ import { findKeysWithAccess } from './derive.js';
 /** Where the given request begins in `COMMAND GETKEYS <request>`. */
 const REQUEST_AT = 2;
 
+/** Words that tell of the specification, not of the key that was found with it. */
+const OF_THE_SPEC: ReadonlySet<string> = new Set(['incomplete', 'variable_flags']);
+
 export function replyKeys(ctx: CommandContext, withFlags: boolean): void {
   const { reply } = ctx;
   const argc = ctx.argc - REQUEST_AT;
@@ -33,7 +36,11 @@ export function replyKeys(ctx: CommandContext, withFlags: boolean): void {
   indexes.forEach((at, i) => {
     if (withFlags) reply.array(2);
     reply.bulk(ctx.buf, request.start[at], request.end[at]);
-    if (withFlags) replyWords(reply, accessWords(access[i]));
+    if (withFlags)
+      replyWords(
+        reply,
+        accessWords(access[i]).filter((word) => !OF_THE_SPEC.has(word)),
+      );
   });
 }
 

@@ -30,6 +30,7 @@ export const DEBUG_HELP: readonly string[] = [
   'STRINGMATCH-LEN <pattern> <string>',
   '    Whether the glob-like pattern matches the string.',
   'JMAP',
+  'PAUSE-CRON 0',
   'QUICKLIST-PACKED-THRESHOLD <size>',
   'SET-SKIP-CHECKSUM-VALIDATION <0|1>',
   'SET-DISABLE-DENY-SCRIPTS <0|1>',

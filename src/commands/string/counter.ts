@@ -2,6 +2,7 @@
 import { INT64_MAX, INT64_MIN, latin1, parseInt64, parseSafeInt, writeInt } from '../../base/bytes.js';
 import { INCREMENT_OVERFLOW, NAN_OR_INFINITY, NOT_A_FLOAT, NOT_AN_INTEGER, WRONGTYPE } from '../../resp/errors.js';
 import { NO_EXPIRE, type Ref, TYPE_STRING } from '../../store/types.js';
+import { ENCODING_EMBSTR } from '../../types/string/encoding.js';
 import { addLongDouble, formatLongDouble, parseLongDouble } from '../../types/string/longDouble.js';
 import { type ArgumentDoc, type Command, command, DENYOOM, FAST, WRITE } from '../command.js';
 import { type CommandContext, EVENT_STRING } from '../context.js';
@@ -23,7 +24,7 @@ function increment(ctx: CommandContext, by: number): void {
   const sum = value + by;
   // NaN and what may have been rounded go the exact way.
   if (!Number.isSafeInteger(sum)) return incrementExactly(ctx, BigInt(by));
-  store(ctx, ref, scratch, writeInt(scratch, 0, sum));
+  store(ctx, ref, writeInt(scratch, 0, sum));
   ctx.modified(1, EVENT_STRING, 'incrby');
   ctx.reply.integer(sum);
 }
@@ -40,15 +41,15 @@ function incrementExactly(ctx: CommandContext, by: bigint): void {
   }
   const sum = value + by;
   if (sum > INT64_MAX || sum < INT64_MIN) return ctx.reply.error(INCREMENT_OVERFLOW);
-  store(ctx, ref, ctx.scratch, writeText(ctx.scratch, sum.toString()));
+  store(ctx, ref, writeText(ctx.scratch, sum.toString()));
   ctx.modified(1, EVENT_STRING, 'incrby');
   ctx.reply.bigInteger(sum);
 }
 
-/** Makes bytes[0, length) the value of key argument 1, whose entry is `ref` or 0; the expire time stays. */
-function store(ctx: CommandContext, ref: Ref, bytes: Uint8Array, length: number): void {
-  if (ref !== 0) ctx.db.setValue(ref, bytes, 0, length);
-  else create(ctx, 1, bytes, 0, length, NO_EXPIRE);
+/** Makes the first bytes of the scratch buffer the value of key argument 1, whose entry is `ref` or 0. */
+function store(ctx: CommandContext, ref: Ref, length: number): void {
+  if (ref !== 0) ctx.db.setValue(ref, ctx.scratch, 0, length);
+  else create(ctx, 1, ctx.scratch, 0, length, NO_EXPIRE);
 }
 
 function writeText(target: Uint8Array, digits: string): number {
@@ -91,11 +92,14 @@ function runIncrByFloat(ctx: CommandContext): void {
   if (sum === 'infinite') return ctx.reply.error(NAN_OR_INFINITY);
 
   const result = Buffer.from(formatLongDouble(sum), 'latin1');
-  store(ctx, ref, result, result.length);
+  const { buf, start, end } = ctx;
+  const size = result.length;
+  if (ref === 0) create(ctx, 1, result, 0, size, NO_EXPIRE, ENCODING_EMBSTR);
+  else db.putTyped(TYPE_STRING, ENCODING_EMBSTR, buf, start[1], end[1], result, 0, size, db.expireAtMs(ref));
   // The result itself, so that a difference in arithmetic can never make replicas differ.
   if (ctx.propagating) ctx.propagateAs(['SET', ctx.argCopy(1), result, 'KEEPTTL']);
   ctx.modified(1, EVENT_STRING, 'incrbyfloat');
-  ctx.reply.bulk(result, 0, result.length);
+  ctx.reply.bulk(result, 0, size);
 }
 
 interface CounterVariant {

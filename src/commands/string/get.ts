@@ -1,6 +1,7 @@
 /** Commands that read values: GET MGET STRLEN GETRANGE SUBSTR, and GETDEL and GETEX, which change the key as well. */
 import { NOT_AN_INTEGER, SYNTAX, WRONGTYPE } from '../../resp/errors.js';
 import { NO_EXPIRE, TYPE_STRING } from '../../store/types.js';
+import { expireAtText } from '../../types/expireTime.js';
 import { type ArgumentDoc, type Command, command, FAST, READONLY, WRITE } from '../command.js';
 import { type CommandContext, EVENT_GENERIC } from '../context.js';
 import { KEY, KEYS, keysToTheEnd, oneKey, token } from '../generic/declare.js';
@@ -33,7 +34,7 @@ function runMGet(ctx: CommandContext): void {
       continue;
     }
     const value = db.readValue(ref);
-    reply.bulk(value.buf, value.start, value.end);
+    reply.view(value);
   }
 }
 
@@ -102,7 +103,7 @@ function runGetEx(ctx: CommandContext): void {
     if (Number.isNaN(expireAtMs)) return;
   }
   const value = db.readValue(ref);
-  ctx.reply.bulk(value.buf, value.start, value.end);
+  ctx.reply.view(value);
 
   if ((options & (EXAT | PXAT)) !== 0 && isPast(ctx, expireAtMs)) {
     db.delete(ref);
@@ -110,7 +111,7 @@ function runGetEx(ctx: CommandContext): void {
     ctx.modified(1, EVENT_GENERIC, 'del');
   } else if ((options & EXPIRES) !== 0) {
     db.setExpire(ref, expireAtMs);
-    if (ctx.propagating) ctx.propagateAs(['PEXPIREAT', ctx.argCopy(1), String(expireAtMs)]);
+    if (ctx.propagating) ctx.propagateAs(['PEXPIREAT', ctx.argCopy(1), expireAtText(expireAtMs)]);
     ctx.modified(1, EVENT_GENERIC, 'expire');
   } else if ((options & PERSIST) !== 0 && db.expireAtMs(ref) !== NO_EXPIRE) {
     db.persist(ref);

@@ -1,6 +1,6 @@
 /** Writing and replying string values: what most commands of the group share. */
 import { WRONGTYPE } from '../../resp/errors.js';
-import { type Ref, TYPE_STRING } from '../../store/types.js';
+import { ENCODING_DEFAULT, type Ref, TYPE_STRING } from '../../store/types.js';
 import { type CommandContext, EVENT_NEW } from '../context.js';
 
 /**
@@ -28,11 +28,12 @@ export function create(
   vs: number,
   ve: number,
   expireAtMs: number,
+  encoding = ENCODING_DEFAULT,
 ): Ref {
   const { db, buf } = ctx;
   const start = ctx.start[keyArg];
   const end = ctx.end[keyArg];
-  const ref = db.put(buf, start, end, vbuf, vs, ve, expireAtMs);
+  const ref = db.putTyped(TYPE_STRING, encoding, buf, start, end, vbuf, vs, ve, expireAtMs);
   db.setLru(ref, ctx.initialAccessBits());
   ctx.notify(db, buf, start, end, EVENT_NEW, 'new');
   return ref;
@@ -51,6 +52,6 @@ export function replyString(ctx: CommandContext, i: number): boolean {
     return false;
   }
   const value = db.readValue(ref);
-  ctx.reply.bulk(value.buf, value.start, value.end);
+  ctx.reply.view(value);
   return true;
 }

@@ -1,6 +1,7 @@
 /** Commands that put whole values: SET SETNX SETEX PSETEX GETSET MSET MSETNX. */
 import { SYNTAX, wrongArity } from '../../resp/errors.js';
 import { NO_EXPIRE } from '../../store/types.js';
+import { expireAtText } from '../../types/expireTime.js';
 import { type ArgumentDoc, type Command, command, DENYOOM, FAST, WRITE } from '../command.js';
 import { type CommandContext, EVENT_GENERIC, EVENT_STRING } from '../context.js';
 import { KEY, keysToTheEnd, oneKey, token } from '../generic/declare.js';
@@ -63,7 +64,7 @@ function setWithOptions(ctx: CommandContext): void {
 function putExpiring(ctx: CommandContext, valueArg: number, expireAtMs: number): void {
   putArgument(ctx, 1, valueArg, expireAtMs);
   if (ctx.propagating) {
-    ctx.propagateAs(['SET', ctx.argCopy(1), ctx.argCopy(valueArg), 'PXAT', String(expireAtMs)]);
+    ctx.propagateAs(['SET', ctx.argCopy(1), ctx.argCopy(valueArg), 'PXAT', expireAtText(expireAtMs)]);
   }
   ctx.modified(1, EVENT_STRING, 'set');
   ctx.notify(ctx.db, ctx.buf, ctx.start[1], ctx.end[1], EVENT_GENERIC, 'expire');

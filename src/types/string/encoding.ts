@@ -1,5 +1,6 @@
 /** What OBJECT ENCODING says of a string. The store keeps text in every case; the names follow from the bytes. */
 import { parseInt64, parseSafeInt } from '../../base/bytes.js';
+import { ENCODING_DEFAULT, ENCODING_RAW } from '../../store/types.js';
 
 export type StringEncoding = 'int' | 'embstr' | 'raw';
 
@@ -8,10 +9,16 @@ const EMBSTR_MAX_BYTES = 44;
 /** Redis keeps one shared object for each integer below this. */
 const SHARED_INTEGERS = 10000;
 
-/** The encoding of a value; `forcedRaw`: it was changed in place (APPEND, SETRANGE), which always makes it raw. */
-export function stringEncoding(buf: Uint8Array, start: number, end: number, forcedRaw: boolean): StringEncoding {
-  if (forcedRaw) return 'raw';
-  if (isInt64(buf, start, end)) return 'int';
+/**
+ * One more value of the two encoding bits of the store: a result that was computed as text (INCRBYFLOAT), which Redis never
+ * looks at for an integer.
+ */
+export const ENCODING_EMBSTR = 2;
+
+/** The encoding of a value; `mark` are its encoding bits in the store. */
+export function stringEncoding(buf: Uint8Array, start: number, end: number, mark: number): StringEncoding {
+  if (mark === ENCODING_RAW) return 'raw';
+  if (mark === ENCODING_DEFAULT && isInt64(buf, start, end)) return 'int';
   return end - start <= EMBSTR_MAX_BYTES ? 'embstr' : 'raw';
 }
 

@@ -1,11 +1,24 @@
 /**
- * Copies into the store's memory. Node's own copies cost 60 to 100 ns a call, and in V8 before 12 those that touch shared
+ * Copies between the store and other memory. Node's own copies cost 60 to 100 ns a call, and in V8 before 12 those that touch shared
  * memory fall back to single bytes when source and target differ in alignment; so short ranges move four bytes at a time
  * through DataViews (which allow any alignment), and long ones through Buffer.fill, which is a plain memcpy.
  */
 
 /** Ranges up to this long are copied in JavaScript. */
-const WORDWISE_MAX = 200;
+export const WORDWISE_MAX = 200;
+
+/** A byte range with a DataView of the same memory and the same offsets beside it. */
+export interface DataRange {
+  readonly buf: Uint8Array;
+  readonly data: DataView;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** buf[start, end) in memory of its own. (A Buffer's own `slice` does not copy.) */
+export function copyOf(buf: Uint8Array, start: number, end: number): Uint8Array {
+  return Uint8Array.prototype.slice.call(buf, start, end);
+}
 
 /** Copies ranges, remembering the DataView of the source buffer: nearly always the one receive buffer. */
 export class Copier {
