@@ -214,6 +214,7 @@ export class Connection implements Transport, StreamEvents {
   #keepRest(buf: Uint8Array, start: number, length: number, args: ArgVector): void {
     const rest = length - start;
     if (rest === 0 || this.#destroyed || this.session.closing) {
+      this.#parser.pos = 0;
       this.#ownLength = 0;
       this.#partialArgs = undefined;
       if (this.#own !== undefined && this.#own.length > KEEP_OWN_BYTES) this.#own = undefined;

@@ -1,0 +1,121 @@
+/** Runs one random history on two servers at once and compares every reply and, now and then, everything they hold. */
+import { Prng } from '../../../src/base/prng.js';
+import { formatOutcome } from '../../support/notation.js';
+import { quote } from '../../support/quoting.js';
+import { type Outcome, RawClient } from '../../support/rawclient.js';
+import type { Reply } from '../../support/resp.js';
+import { byText, dumpState, sameStateLine } from '../harness/state.js';
+import { CommandGenerator } from './generator.js';
+
+const CONNECTIONS = 3;
+const DATABASES = 3;
+const COMMANDS_BETWEEN_DUMPS = 100;
+/** How far apart the two servers may be in time when they run the same command. */
+const CLOCK_TOLERANCE_MS = 3000;
+
+/** Undefined when the two agreed all along; else what differed, and what had led there. */
+export async function compareHistory(
+  seed: number,
+  commands: number,
+  ports: [number, number],
+): Promise<string | undefined> {
+  const generator = new CommandGenerator(new Prng(seed), CONNECTIONS);
+  const sides = await Promise.all(ports.map((port) => openSide(port)));
+  const [left, right] = sides as [Side, Side];
+  const queued = Array.from({ length: CONNECTIONS }, (): string[][] => []);
+  const log: string[] = [];
+  try {
+    for (let i = 1; i <= commands; i++) {
+      const { connection, args } = generator.next();
+      log.push(`${connection}> ${args.map(quote).join(' ')}`);
+      const [ours, theirs] = (await Promise.all([send(left, connection, args), send(right, connection, args)])) as [
+        Outcome,
+        Outcome,
+      ];
+      if (!sameOutcome(args, ours, theirs, queued[connection] as string[][])) {
+        return report(seed, i, log, formatOutcome(ours), formatOutcome(theirs));
+      }
+      follow(queued, connection, args, theirs);
+      if (i % COMMANDS_BETWEEN_DUMPS !== 0 && i !== commands) continue;
+      const [ourState, theirState] = (await Promise.all([
+        dumpState(left.admin, DATABASES),
+        dumpState(right.admin, DATABASES),
+      ])) as [string[], string[]];
+      const same =
+        ourState.length === theirState.length &&
+        ourState.every((line, n) => sameStateLine(theirState[n] as string, line));
+      if (!same) return report(seed, i, log, ourState.join('\n'), theirState.join('\n'));
+    }
+    return undefined;
+  } finally {
+    for (const side of sides) for (const client of [side.admin, ...side.clients]) client.close();
+  }
+}
+
+interface Side {
+  readonly admin: RawClient;
+  readonly clients: readonly RawClient[];
+}
+
+async function openSide(port: number): Promise<Side> {
+  const admin = await RawClient.connect(port);
+  await admin.call('FLUSHALL');
+  const clients: RawClient[] = [];
+  for (let i = 0; i < CONNECTIONS; i++) clients.push(await RawClient.connect(port));
+  return { admin, clients };
+}
+
+function send(side: Side, connection: number, args: readonly string[]): Promise<Outcome> {
+  const client = side.clients[connection] as RawClient;
+  client.send(...args);
+  return client.read();
+}
+
+/** Remembers what EXEC will answer for. */
+function follow(queued: string[][][], connection: number, args: readonly string[], reply: Outcome): void {
+  if (args[0] === 'MULTI' || args[0] === 'EXEC' || args[0] === 'DISCARD') {
+    // A nested MULTI is an error and leaves the queue alone.
+    if (!(args[0] === 'MULTI' && reply.type === 'error')) queued[connection] = [];
+  } else if (reply.type === 'simple' && reply.text === 'QUEUED') {
+    queued[connection]?.push([...args]);
+  }
+}
+
+function sameOutcome(args: readonly string[], ours: Outcome, theirs: Outcome, queued: readonly string[][]): boolean {
+  if (args[0] === 'EXEC' && ours.type === 'array' && theirs.type === 'array') {
+    if (ours.items.length !== theirs.items.length) return false;
+    return ours.items.every((item, i) => sameOutcome(queued[i] ?? [], item, theirs.items[i] as Reply, []));
+  }
+  if (ours.type !== theirs.type) return false;
+  switch (args[0]) {
+    case 'TTL':
+    case 'EXPIRETIME':
+      return near(ours, theirs, CLOCK_TOLERANCE_MS / 1000);
+    case 'PTTL':
+    case 'PEXPIRETIME':
+      return near(ours, theirs, CLOCK_TOLERANCE_MS);
+    case 'RANDOMKEY':
+      return true;
+    case 'KEYS':
+    case 'SCAN':
+      return formatOutcome(sorted(ours)) === formatOutcome(sorted(theirs));
+    default:
+      return formatOutcome(ours) === formatOutcome(theirs);
+  }
+}
+
+function near(ours: Outcome, theirs: Outcome, tolerance: number): boolean {
+  if (ours.type !== 'integer' || theirs.type !== 'integer') return formatOutcome(ours) === formatOutcome(theirs);
+  const [left, right] = [Number(ours.text), Number(theirs.text)];
+  return left < 0 || right < 0 ? left === right : Math.abs(left - right) <= tolerance;
+}
+
+function sorted(outcome: Outcome): Outcome {
+  if (outcome.type !== 'array') return outcome;
+  return { type: 'array', items: outcome.items.map((item) => sorted(item) as Reply).sort(byText) };
+}
+
+function report(seed: number, at: number, log: readonly string[], ours: string, theirs: string): string {
+  const recent = log.slice(-25).join('\n');
+  return `seed ${seed}, after command ${at}\n${recent}\nthis server:\n${ours}\nredis-server:\n${theirs}`;
+}
