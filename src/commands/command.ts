@@ -2,8 +2,6 @@
  * How a command is declared. One declaration is the single source for COMMAND INFO/DOCS/GETKEYS, ACL categories, slot
  * routing, the gates of dispatch and the reference page.
  */
-import type { CommandContext } from './context.js';
-
 // Flags, named as COMMAND INFO prints them.
 export const WRITE = 1 << 0;
 export const READONLY = 1 << 1;
@@ -140,7 +138,8 @@ export interface ArgumentDoc {
   readonly arguments?: readonly ArgumentDoc[];
 }
 
-export interface CommandDeclaration {
+/** `Context` is what {@link run} gets: the CommandContext of context.ts, which itself needs this type. */
+export interface CommandDeclaration<Context> {
   /** Lower case; a subcommand's own name without its container (`get` of `config|get`). */
   readonly name: string;
   /** Counts the command name; negative: at least that many. A subcommand counts its container's name too. */
@@ -159,14 +158,16 @@ export interface CommandDeclaration {
   readonly docFlags?: readonly ('deprecated' | 'syscmd')[];
   readonly deprecatedSince?: string;
   readonly replacedBy?: string;
-  readonly subcommands?: readonly Command[];
+  readonly subcommands?: readonly CommandDeclaration<Context>[];
   /**
    * Finds the keys where the key specs cannot (SORT's STORE, MIGRATE): pushes argument indexes to `out`.
    * Only needed where the flags say MOVABLEKEYS and a spec is unknown or incomplete.
    */
   readonly getKeys?: (ctx: KeyArguments, out: number[]) => void;
   /** Runs the command and writes exactly one reply. Absent on pure containers. */
-  readonly run?: (ctx: CommandContext) => void;
+  readonly run?: (ctx: Context) => void;
+  /** What the access word VARIABLE_FLAGS of a key comes to for this request, e.g. `OW UPDATE`. */
+  readonly keyAccess?: (args: KeyArguments) => string;
 }
 
 /** The argument view that key extraction needs. */
@@ -175,11 +176,4 @@ export interface KeyArguments {
   readonly buf: Uint8Array;
   readonly start: Int32Array;
   readonly end: Int32Array;
-}
-
-export type Command = CommandDeclaration;
-
-/** Declares a command. */
-export function command(declaration: CommandDeclaration): Command {
-  return declaration;
 }

@@ -11,15 +11,17 @@ import type { Database } from '../store/database.js';
 import type { Store } from '../store/store.js';
 import type { Ref } from '../store/types.js';
 import type { ClusterPort } from './clusterPort.js';
-import type { Command } from './command.js';
+import type { CommandDeclaration } from './command.js';
 
-/** Classes of keyspace events, the letters of notify-keyspace-events. */
-export const EVENT_GENERIC = 1 << 0; // g
-export const EVENT_STRING = 1 << 1; // $
-export const EVENT_EXPIRED = 1 << 2; // x
-export const EVENT_EVICTED = 1 << 3; // e
-export const EVENT_NEW = 1 << 4; // n
-export const EVENT_MISS = 1 << 5; // m
+/** Classes of keyspace events: the bits of notify-keyspace-events. */
+export {
+  NOTIFY_EVICTED as EVENT_EVICTED,
+  NOTIFY_EXPIRED as EVENT_EXPIRED,
+  NOTIFY_GENERIC as EVENT_GENERIC,
+  NOTIFY_KEY_MISS as EVENT_MISS,
+  NOTIFY_NEW as EVENT_NEW,
+  NOTIFY_STRING as EVENT_STRING,
+} from '../config/kinds/events.js';
 
 /**
  * One command being run. There is one context a server, used for every command in turn: nothing of it may be kept.
@@ -99,7 +101,7 @@ export interface CommandContext {
 
 /** A command of the table with what is derived from its declaration. */
 export interface ResolvedCommand {
-  readonly declaration: Command;
+  readonly declaration: CommandDeclaration<CommandContext>;
   /** `get`, `config|get`. */
   readonly fullName: string;
   readonly parent: ResolvedCommand | undefined;

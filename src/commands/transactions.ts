@@ -1,16 +1,6 @@
 /** MULTI, EXEC, DISCARD, WATCH, UNWATCH: the declarations. What they do needs the executor, behind TransactionPort. */
-import {
-  ALLOW_BUSY,
-  type Command,
-  command,
-  FAST,
-  index,
-  LOADING,
-  NOSCRIPT,
-  range,
-  SKIP_SLOWLOG,
-  STALE,
-} from './command.js';
+import { ALLOW_BUSY, FAST, index, LOADING, NOSCRIPT, range, SKIP_SLOWLOG, STALE } from './command.js';
+import { type Command, command } from './define.js';
 
 const COMMON = { group: 'transactions', acl: ['transaction'] } as const;
 const ALWAYS_FAST = NOSCRIPT | LOADING | STALE | FAST | ALLOW_BUSY;

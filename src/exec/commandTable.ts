@@ -1,7 +1,7 @@
 /** The commands of one server, with what is derived from their declarations, found by name without making a string. */
 import { latin1 } from '../base/bytes.js';
-import type { Command } from '../commands/command.js';
 import type { CommandTablePort, ResolvedCommand } from '../commands/context.js';
+import type { Command } from '../commands/define.js';
 import { deriveCommand, findKeyIndexes } from '../commands/introspection/derive.js';
 import type { ArgVector } from '../resp/argVector.js';
 

@@ -15,10 +15,11 @@ import { lfuInitial, lfuTouched, lruSeconds } from '../store/accessClock.js';
 import type { Database } from '../store/database.js';
 import { type Ref, StoreFullError } from '../store/types.js';
 import { type CommandTable, findSubcommand } from './commandTable.js';
-import { closedGate, isWriting, type Request } from './gates.js';
+import { closedGate, isWriting } from './gates.js';
 import { PauseState } from './pause.js';
 import { Propagation } from './propagation.js';
 import { newKeySurvey } from './redirect.js';
+import type { Request } from './request.js';
 import type { Session } from './session.js';
 import { WatchTable } from './watch.js';
 
@@ -52,9 +53,6 @@ export class Executor implements CommandContext, Request {
 
   // Request, for the gates.
   args: ArgVector = NO_ARGS;
-  get executor(): Executor {
-    return this;
-  }
   get session(): Session {
     return this.client;
   }

@@ -4,25 +4,17 @@
  */
 import { DENYOOM, LOADING, NO_AUTH, NO_MULTI, PROTECTED, WRITE } from '../commands/command.js';
 import type { ResolvedCommand } from '../commands/context.js';
-import type { ArgVector } from '../resp/argVector.js';
 import * as errors from '../resp/errors.js';
-import type { Executor } from './executor.js';
 import { redirection } from './redirect.js';
+import type { Request } from './request.js';
 import type { Session } from './session.js';
-
-export interface Request {
-  readonly executor: Executor;
-  readonly session: Session;
-  readonly command: ResolvedCommand;
-  readonly args: ArgVector;
-}
 
 type Gate = (request: Request) => string | undefined;
 
-function debugAllowed({ executor, session, command }: Request): string | undefined {
+function debugAllowed({ server, session, command }: Request): string | undefined {
   if ((command.flags & PROTECTED) === 0) return undefined;
   const name = (command.parent ?? command).fullName;
-  const setting = executor.server.config.values['enable-debug-command'];
+  const setting = server.config.values['enable-debug-command'];
   if (setting === 'yes' || (setting === 'local' && isLoopback(session.peerAddress))) return undefined;
   return (
     `ERR ${name.toUpperCase()} command not allowed. If the enable-${name}-command option is set to "local", ` +
@@ -42,24 +34,24 @@ function allowedInMulti({ session, command }: Request): string | undefined {
 }
 
 function slotIsHere(request: Request): string | undefined {
-  return request.executor.server.cluster === undefined ? undefined : redirection(request);
+  return request.server.cluster === undefined ? undefined : redirection(request);
 }
 
-function memoryLeft({ executor, session, command }: Request): string | undefined {
-  if (!executor.outOfMemory) return undefined;
+function memoryLeft({ outOfMemory, session, command }: Request): string | undefined {
+  if (!outOfMemory) return undefined;
   const denied = command.fullName === 'exec' ? queuedFlags(session) & DENYOOM : command.flags & DENYOOM;
   return denied === 0 ? undefined : errors.OOM;
 }
 
-function diskWorks({ executor, session, command }: Request): string | undefined {
-  const problem = executor.writeProblem();
+function diskWorks({ writeProblem, session, command }: Request): string | undefined {
+  const problem = writeProblem();
   if (problem === undefined) return undefined;
   const writes = command.fullName === 'exec' ? queuedFlags(session) & WRITE : command.flags & WRITE;
   return writes !== 0 || command.fullName === 'ping' ? problem : undefined;
 }
 
-function dataLoaded({ executor, command }: Request): string | undefined {
-  return executor.loading && (command.flags & LOADING) === 0 ? errors.LOADING : undefined;
+function dataLoaded({ loading, command }: Request): string | undefined {
+  return loading && (command.flags & LOADING) === 0 ? errors.LOADING : undefined;
 }
 
 /** In the order in which Redis 7 asks. */

@@ -10,32 +10,18 @@ import { ASKING as ASKING_FLAG, WRITE } from '../commands/command.js';
 import type { ResolvedCommand } from '../commands/context.js';
 import type { ArgVector } from '../resp/argVector.js';
 import * as errors from '../resp/errors.js';
-import type { Request } from './gates.js';
+import type { KeySurvey, Request } from './request.js';
 
 const UNBOUND = 'CLUSTERDOWN Hash slot not served';
 const DOWN = 'CLUSTERDOWN The cluster is down';
 const DOWN_READ_ONLY = 'CLUSTERDOWN The cluster is down and only accepts read commands';
 
-/** What the keys of one request (all commands of an EXEC together) come to. */
-export interface KeySurvey {
-  slot: number;
-  keyCount: number;
-  multipleKeys: boolean;
-  missing: number;
-  existing: number;
-  writes: boolean;
-  crossSlot: boolean;
-  firstBuf: Uint8Array;
-  firstStart: number;
-  firstEnd: number;
-}
-
 /** The error that sends the client elsewhere, or undefined when this node may serve the request. */
 export function redirection(request: Request): string | undefined {
-  const { executor, session, command, args } = request;
-  const cluster = executor.server.cluster;
+  const { server, session, command, args } = request;
+  const { cluster } = server;
   if (cluster === undefined) return undefined;
-  const survey = executor.keySurvey;
+  const survey = request.keySurvey;
   resetSurvey(survey);
   if (command.fullName === 'exec') {
     if (!session.inMulti) return undefined;
@@ -73,16 +59,14 @@ function resetSurvey(survey: KeySurvey): void {
 }
 
 function surveyKeys(request: Request, survey: KeySurvey, command: ResolvedCommand, args: ArgVector): void {
-  const { executor } = request;
   if ((command.flags & WRITE) !== 0) survey.writes = true;
-  const indexes = executor.keyIndexes;
+  const indexes = request.keyIndexes;
   indexes.length = 0;
-  if (!executor.table.keyIndexes(command, args, indexes)) return;
+  if (!request.server.commands.keyIndexes(command, args, indexes)) return;
   for (let n = 0; n < indexes.length; n++) surveyKey(request, survey, args, indexes[n]);
 }
 
 function surveyKey(request: Request, survey: KeySurvey, args: ArgVector, at: number): void {
-  const { executor } = request;
   const start = args.start[at];
   const end = args.end[at];
   const slot = keySlot(args.buf, start, end);
@@ -99,9 +83,9 @@ function surveyKey(request: Request, survey: KeySurvey, args: ArgVector, at: num
     if (!sameKey) survey.multipleKeys = true;
     if (slot !== survey.slot) survey.crossSlot = true;
   }
-  const core = executor.server.cluster?.core;
+  const core = request.server.cluster?.core;
   if (core?.migratingTo(survey.slot) === undefined && core?.importingFrom(survey.slot) === undefined) return;
-  if (executor.server.store.databases[0].find(args.buf, start, end) === 0) survey.missing++;
+  if (request.server.store.databases[0].find(args.buf, start, end) === 0) survey.missing++;
   else survey.existing++;
 }
 
@@ -113,7 +97,7 @@ function route(request: Request, cluster: ClusterPort, survey: KeySurvey): strin
   if (owner === undefined) return UNBOUND;
   if (survey.crossSlot) return errors.CROSSSLOT;
   if (!core.stateOk) {
-    if (!request.executor.server.config.values['cluster-allow-reads-when-down']) return DOWN;
+    if (!request.server.config.values['cluster-allow-reads-when-down']) return DOWN;
     if (survey.writes) return DOWN_READ_ONLY;
   }
   const mine = owner === core.myself;
@@ -134,5 +118,5 @@ function route(request: Request, cluster: ClusterPort, survey: KeySurvey): strin
 
 /** host:port as cluster-preferred-endpoint-type wants it; an unknown endpoint leaves the host empty. */
 function endpoint(request: Request, node: ClusterNode): string {
-  return `${preferredHost(node, request.executor.server.config.values['cluster-preferred-endpoint-type'])}:${node.port}`;
+  return `${preferredHost(node, request.server.config.values['cluster-preferred-endpoint-type'])}:${node.port}`;
 }

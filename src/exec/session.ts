@@ -1,6 +1,6 @@
 import type { ClientPort, ReplyMode, ResolvedCommand, WaitEnd } from '../commands/context.js';
 import type { ArgVector } from '../resp/argVector.js';
-import type { WatchedKey } from './watch.js';
+import type { Database } from '../store/database.js';
 
 /** What a session needs of the connection under it. */
 export interface Transport {
@@ -18,6 +18,14 @@ export interface Transport {
   destroy(): void;
   /** Goes on with requests that were held back. */
   resume(): void;
+}
+
+export interface WatchedKey {
+  readonly db: Database;
+  /** One character a byte. */
+  readonly key: string;
+  /** The key was there but expired when WATCH was said: its removal is then no change. */
+  expired: boolean;
 }
 
 export interface QueuedCommand {

@@ -18,10 +18,11 @@ export class Transactions implements TransactionPort {
     const raced = session.watchBroken || this.#anyWatchedExpired(session);
     const queue = session.queue.slice();
     this.#executor.watches.unwatch(session);
+    if (aborted) ctx.reply.error(errors.EXECABORT);
+    else if (raced) ctx.reply.nilArray();
+    else this.#run(session, queue);
+    // Only now: CLIENT INFO among the queued commands shows that it runs inside MULTI.
     session.endMulti();
-    if (aborted) return ctx.reply.error(errors.EXECABORT);
-    if (raced) return ctx.reply.nilArray();
-    this.#run(session, queue);
   }
 
   #run(session: Session, queue: readonly QueuedCommand[]): void {

@@ -3,14 +3,6 @@ import { latin1 } from '../base/bytes.js';
 import type { Database } from '../store/database.js';
 import type { Session } from './session.js';
 
-export interface WatchedKey {
-  readonly db: Database;
-  /** One character a byte. */
-  readonly key: string;
-  /** The key was there but expired when WATCH was said: its removal is then no change. */
-  expired: boolean;
-}
-
 export class WatchTable {
   /** Per database, the watchers of each key. */
   readonly #watchers = new Map<Database, Map<string, Set<Session>>>();

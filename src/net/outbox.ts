@@ -9,10 +9,18 @@
  * AOF has been written (and fsynced, with `always`): many clients share that one write.
  */
 import type { ReplyWriter } from '../resp/replyWriter.js';
-import type { Connection } from './connection.js';
 
 /** A round that has written this many bytes of replies does not wait for its end. */
 const FLUSH_BYTES = 1024 * 1024;
+
+/** Who gets the bytes. */
+export interface ReplyTarget {
+  /** Writes buf[from, to). False: the target needs the memory for some time. */
+  writeReplies(buf: Buffer, from: number, to: number): boolean;
+  /** This round's replies are out. */
+  afterDelivery(): void;
+  destroy(): void;
+}
 
 export class Outbox {
   readonly flushBytes = FLUSH_BYTES;
@@ -20,7 +28,7 @@ export class Outbox {
   deferred = false;
   readonly #reply: ReplyWriter;
   readonly #beforeReplies: () => boolean;
-  readonly #connections: Connection[] = [];
+  readonly #connections: ReplyTarget[] = [];
   readonly #ends: number[] = [];
   #scheduled = false;
   #flushing = false;
@@ -32,7 +40,7 @@ export class Outbox {
   }
 
   /** The bytes from `from` to the end of the reply writer are for `connection`. */
-  deliver(connection: Connection, from: number): void {
+  deliver(connection: ReplyTarget, from: number): void {
     const to = this.#reply.length;
     if (to === from && !this.deferred) return connection.afterDelivery();
     this.#connections.push(connection);

@@ -5,11 +5,18 @@ import { copyOf } from '../base/copy.js';
 import { SLOT_COUNT } from '../base/crc16.js';
 import { ClusterIo, type ClusterSettings } from '../cluster/io/clusterIo.js';
 import type { ClusterPort } from '../commands/clusterPort.js';
-import { EVENT_GENERIC } from '../commands/context.js';
+import { EVENT_GENERIC, type ServerPort } from '../commands/context.js';
 import type { Config } from '../config/config.js';
-import type { Server } from './server.js';
+import type { Executor } from '../exec/executor.js';
 
 const BUS_PORT_OFFSET = 10000;
+
+/** What the cluster needs of its server. */
+export interface ClusterOwner extends ServerPort {
+  readonly executor: Executor;
+  /** A promise can no longer be kept: the server ends. */
+  fatal(text: string): void;
+}
 
 export interface RunningCluster {
   readonly port: ClusterPort;
@@ -17,7 +24,7 @@ export interface RunningCluster {
 }
 
 /** Loads nodes.conf and starts the bus. */
-export async function startCluster(server: Server): Promise<RunningCluster | { readonly error: string }> {
+export async function startCluster(server: ClusterOwner): Promise<RunningCluster | { readonly error: string }> {
   const { values } = server.config;
   const busPort = values['cluster-port'] === 0 ? values.port + BUS_PORT_OFFSET : values['cluster-port'];
   if (busPort > 65535) {
@@ -91,7 +98,7 @@ function settings({ values }: Config, busPort: number): ClusterSettings {
  * down). Slots that nobody serves are ours; the others are opened as importing, so that no key is lost and the operator
  * sees them.
  */
-export function claimLoadedSlots(server: Server, cluster: ClusterPort): void {
+export function claimLoadedSlots(server: ClusterOwner, cluster: ClusterPort): void {
   const db = server.store.databases[0];
   for (let slot = 0; slot < SLOT_COUNT; slot++) {
     if (db.slotKeyCount(slot) === 0 || cluster.core.isMine(slot)) continue;
@@ -110,7 +117,7 @@ export function claimLoadedSlots(server: Server, cluster: ClusterPort): void {
 }
 
 /** Deletes the keys of slots that other nodes serve now. */
-function dropSlots(server: Server, slots: readonly number[]): void {
+function dropSlots(server: ClusterOwner, slots: readonly number[]): void {
   const { executor } = server;
   const db = server.store.databases[0];
   for (const slot of slots) {

@@ -1,8 +1,8 @@
 /** Every command that a server has. */
 
 import { clusterCommands } from '../commands/cluster/cluster.js';
-import type { Command } from '../commands/command.js';
 import { connectionCommands } from '../commands/connection/connection.js';
+import type { Command } from '../commands/define.js';
 import { genericCommands } from '../commands/generic/commands.js';
 import { introspectionCommands } from '../commands/introspection/introspection.js';
 import { serverCommands } from '../commands/server/server.js';

@@ -1,6 +1,11 @@
 /** Work by the clock: expiry, the index's growth, idle clients, AOF syncs, rates. */
+
+import type { ServerPort } from '../commands/context.js';
+import type { Executor } from '../exec/executor.js';
 import { ExpireCycle } from '../exec/expireCycle.js';
-import type { Server } from './server.js';
+import type { Aof } from './aof.js';
+import type { Clients } from './clients.js';
+import type { Rates } from './stats.js';
 
 /** Units of background work of the store a slice; a slice stays well below a millisecond. */
 const STORE_UNITS = 256;
@@ -8,15 +13,25 @@ const STORE_UNITS = 256;
 const BEHIND_PAUSE_MS = 3;
 const RATE_SAMPLE_MS = 100;
 
+/** What the clock drives. */
+export interface CronHost extends ServerPort {
+  readonly executor: Executor;
+  readonly aof: Aof;
+  readonly clients: Clients;
+  readonly rateMeter: Rates;
+  checkMemory(): void;
+  refreshGates(): void;
+}
+
 export class Cron {
-  readonly #server: Server;
+  readonly #server: CronHost;
   readonly #expireCycle: ExpireCycle;
   #timer: NodeJS.Timeout | undefined;
   #behindTimer: NodeJS.Timeout | undefined;
   #lastSampleMs = 0;
   #lastSecondMs = 0;
 
-  constructor(server: Server) {
+  constructor(server: CronHost) {
     this.#server = server;
     this.#expireCycle = new ExpireCycle(server.executor);
   }

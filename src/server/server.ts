@@ -19,6 +19,7 @@ import { Listener } from '../net/listener.js';
 import { Outbox } from '../net/outbox.js';
 import { renderInfo } from '../observability/info.js';
 import type { Logger } from '../observability/logger.js';
+import type { AofLoadProgress } from '../persistence/io/aofLoader.js';
 import { lruSeconds } from '../store/accessClock.js';
 import { Store } from '../store/store.js';
 import { Aof } from './aof.js';
@@ -321,9 +322,12 @@ function persistencePort(server: Server): PersistencePort {
       return server.executor.loading;
     },
     infoFields: () => {
+      const progress = server.aof.loader?.progress();
+      if (progress !== undefined) return loadingFields(progress);
       const stats = server.aof.writer?.stats();
       if (stats === undefined) return [];
       return [
+        ['aof_last_write_status', stats.lastWriteStatus],
         ['aof_current_size', stats.currentSizeBytes],
         ['aof_base_size', stats.baseSizeBytes],
         ['aof_pending_rewrite', 0],
@@ -333,4 +337,14 @@ function persistencePort(server: Server): PersistencePort {
       ];
     },
   };
+}
+
+function loadingFields(progress: AofLoadProgress): readonly (readonly [string, string | number])[] {
+  return [
+    ['loading_start_time', Math.floor(progress.startTimeMs / 1000)],
+    ['loading_total_bytes', progress.totalBytes],
+    ['loading_loaded_bytes', progress.loadedBytes],
+    ['loading_loaded_perc', progress.loadedPercent.toFixed(2)],
+    ['loading_eta_seconds', progress.etaSeconds],
+  ];
 }

@@ -2,9 +2,10 @@
  * What all databases of one server share: the arena, the large objects, the hash key, and the tables that wait to be freed.
  * Also the only place that allocates, fills and frees the blocks of entries (layout: entry.ts).
  */
+
+import { Copier } from '../base/copy.js';
 import { Arena } from './arena.js';
 import { ChunkPool } from './buckets.js';
-import { Copier } from '../base/copy.js';
 import {
   ENCODING_SHIFT,
   EntryReader,

@@ -1,22 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import {
-  ADMIN,
-  type Command,
-  type CommandDeclaration,
-  command,
-  FAST,
-  index,
-  keynum,
-  keyword,
-  MOVABLEKEYS,
-  READONLY,
-  range,
-  WRITE,
-} from '../../src/commands/command.js';
+import { ADMIN, FAST, index, keynum, keyword, MOVABLEKEYS, READONLY, range, WRITE } from '../../src/commands/command.js';
+import { type Command, command } from '../../src/commands/define.js';
 import { deriveCommand, findKeyIndexes, findKeysWithAccess } from '../../src/commands/introspection/derive.js';
 import { ArgVector } from '../../src/resp/argVector.js';
 
-function declare(parts: Partial<CommandDeclaration>): Command {
+function declare(parts: Partial<Command>): Command {
   const required = {
     name: 'x',
     arity: -1,

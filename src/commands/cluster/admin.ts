@@ -2,8 +2,9 @@
 import type { AdminCommand } from '../../cluster/core/admin.js';
 import * as errors from '../../resp/errors.js';
 import type { ClusterPort } from '../clusterPort.js';
-import { ADMIN, type ArgumentDoc, type Command, NOSCRIPT, STALE } from '../command.js';
+import { ADMIN, type ArgumentDoc, NOSCRIPT, STALE } from '../command.js';
 import type { CommandContext } from '../context.js';
+import type { Command } from '../define.js';
 import { unknownSubcommandOrArity } from '../introspection/help.js';
 import { CHANGES, clusterSubcommand, NODE_ID, SLOT, textsFrom } from './declare.js';
 

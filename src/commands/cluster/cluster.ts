@@ -1,6 +1,7 @@
 /** CLUSTER, and what clients say to cluster nodes: ASKING, READONLY, READWRITE. */
 import * as errors from '../../resp/errors.js';
-import { type Command, command, FAST, LOADING, STALE } from '../command.js';
+import { FAST, LOADING, STALE } from '../command.js';
+import { type Command, command } from '../define.js';
 import { clusterAdminCommands } from './admin.js';
 import { clusterLookCommands } from './look.js';
 

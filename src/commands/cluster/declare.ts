@@ -1,7 +1,8 @@
 import * as errors from '../../resp/errors.js';
 import type { ClusterPort } from '../clusterPort.js';
-import { ADMIN, type ArgumentDoc, type Command, command, NO_ASYNC_LOADING, STALE } from '../command.js';
+import { ADMIN, type ArgumentDoc, NO_ASYNC_LOADING, STALE } from '../command.js';
 import type { CommandContext } from '../context.js';
+import { type Command, command } from '../define.js';
 
 /** Subcommands that only look. */
 export const LOOKS = STALE;

@@ -12,8 +12,9 @@ import {
   slotRanges,
 } from '../../cluster/core/queries.js';
 import type { ClusterPort } from '../clusterPort.js';
-import { ADMIN, type Command, STALE } from '../command.js';
+import { ADMIN, STALE } from '../command.js';
 import type { CommandContext } from '../context.js';
+import type { Command } from '../define.js';
 import { clusterSubcommand, LOOKS, NODE_ID, SLOT } from './declare.js';
 
 const PER_NODE = 'O(N) where N is the total number of Cluster nodes';

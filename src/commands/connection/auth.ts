@@ -1,7 +1,8 @@
 /** AUTH and HELLO. */
 import * as errors from '../../resp/errors.js';
-import { ALLOW_BUSY, command, FAST, LOADING, NO_AUTH, NOSCRIPT, STALE } from '../command.js';
+import { ALLOW_BUSY, FAST, LOADING, NO_AUTH, NOSCRIPT, STALE } from '../command.js';
 import type { CommandContext } from '../context.js';
+import { command } from '../define.js';
 import { INVALID_CLIENT_NAME, isPrintableWord } from './clientAttributes.js';
 
 const DEFAULT_USER = 'default';

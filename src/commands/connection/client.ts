@@ -1,7 +1,8 @@
 /** The CLIENT container: names, identity, replies, pausing. CLIENT LIST and CLIENT KILL have files of their own. */
 import * as errors from '../../resp/errors.js';
-import { ADMIN, type ArgumentDoc, type Command, command, LOADING, NOSCRIPT, STALE } from '../command.js';
+import { ADMIN, type ArgumentDoc, LOADING, NOSCRIPT, STALE } from '../command.js';
 import type { CommandContext } from '../context.js';
+import { type Command, command } from '../define.js';
 import { replyHelp, unknownSubcommandOrArity } from '../introspection/help.js';
 import { INVALID_CLIENT_NAME, isPrintableWord } from './clientAttributes.js';
 import { CLIENT_HELP } from './clientHelp.js';

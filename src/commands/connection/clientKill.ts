@@ -1,7 +1,8 @@
 /** CLIENT KILL in its two forms: an address alone, or filters that must all fit. */
 import * as errors from '../../resp/errors.js';
-import { ADMIN, command, LOADING, NOSCRIPT, STALE } from '../command.js';
+import { ADMIN, LOADING, NOSCRIPT, STALE } from '../command.js';
 import type { ClientPort, CommandContext } from '../context.js';
+import { command } from '../define.js';
 import { type ClientType, clientType, clientTypeByName } from './clientLine.js';
 
 /** There are no others yet. */

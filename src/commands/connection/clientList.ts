@@ -1,7 +1,8 @@
 /** CLIENT LIST and CLIENT INFO. */
 import * as errors from '../../resp/errors.js';
-import { ADMIN, command, LOADING, NOSCRIPT, STALE } from '../command.js';
+import { ADMIN, LOADING, NOSCRIPT, STALE } from '../command.js';
 import type { ClientPort, CommandContext } from '../context.js';
+import { command } from '../define.js';
 import { clientLine, clientType, clientTypeByName } from './clientLine.js';
 
 export const clientInfo = command({

@@ -1,4 +1,4 @@
-import type { Command } from '../command.js';
+import type { Command } from '../define.js';
 import { auth, hello } from './auth.js';
 import { client } from './client.js';
 import { echo, ping, quit, reset, select } from './session.js';

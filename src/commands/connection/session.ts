@@ -1,6 +1,7 @@
 /** PING, ECHO, SELECT, RESET, QUIT. */
 import * as errors from '../../resp/errors.js';
-import { ALLOW_BUSY, command, FAST, LOADING, NO_AUTH, NOSCRIPT, STALE } from '../command.js';
+import { ALLOW_BUSY, FAST, LOADING, NO_AUTH, NOSCRIPT, STALE } from '../command.js';
+import { command } from '../define.js';
 import { parseIntArgument } from './arguments.js';
 
 export const ping = command({

@@ -1,4 +1,4 @@
-import type { Command } from '../command.js';
+import type { Command } from '../define.js';
 import { expireCommands } from './expire.js';
 import { keyCommands } from './keys.js';
 import { objectCommands } from './object.js';

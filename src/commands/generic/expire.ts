@@ -1,8 +1,9 @@
 /** Commands that give keys an expire time or take it away. */
 import { NO_EXPIRE } from '../../store/types.js';
 import { expireAtText } from '../../types/expireTime.js';
-import { type ArgumentDoc, type Command, command, FAST, WRITE } from '../command.js';
+import { type ArgumentDoc, FAST, WRITE } from '../command.js';
 import { type CommandContext, EVENT_GENERIC } from '../context.js';
+import { type Command, command } from '../define.js';
 import { KEY, oneKey, token } from './declare.js';
 import { anyExpireAtArgument, isPast } from './expireTime.js';
 

@@ -1,7 +1,8 @@
 /** Commands over the keys that they are given: DEL UNLINK EXISTS TOUCH TYPE. */
 import { TYPE_HASH, TYPE_LIST, TYPE_SET, TYPE_STREAM, TYPE_STRING, TYPE_ZSET } from '../../store/types.js';
-import { type Command, command, FAST, READONLY, WRITE } from '../command.js';
+import { FAST, READONLY, WRITE } from '../command.js';
 import { type CommandContext, EVENT_GENERIC } from '../context.js';
+import { type Command, command } from '../define.js';
 import { KEY, KEYS, keysToTheEnd, oneKey } from './declare.js';
 import { inspect } from './lookup.js';
 

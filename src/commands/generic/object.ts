@@ -2,8 +2,9 @@
 import { idleSeconds, lfuCounter } from '../../store/accessClock.js';
 import { ENCODING_DEFAULT, type Ref, TYPE_STRING } from '../../store/types.js';
 import { isSharedInteger, stringEncoding } from '../../types/string/encoding.js';
-import { type Command, command, index, LOADING, READONLY, range, STALE } from '../command.js';
+import { index, LOADING, READONLY, range, STALE } from '../command.js';
 import type { CommandContext } from '../context.js';
+import { type Command, command } from '../define.js';
 import { replyHelp } from '../introspection/help.js';
 import { KEY } from './declare.js';
 

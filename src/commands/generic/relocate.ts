@@ -1,8 +1,9 @@
 /** Commands that give a value another key or another database: RENAME RENAMENX COPY MOVE. */
 import { equalBytes } from '../../base/bytes.js';
 import { DB_INDEX_OUT_OF_RANGE, NO_SUCH_KEY, NOT_AN_INTEGER, SAME_OBJECT, SYNTAX } from '../../resp/errors.js';
-import { type Command, command, DENYOOM, FAST, WRITE } from '../command.js';
+import { DENYOOM, FAST, WRITE } from '../command.js';
 import { type CommandContext, EVENT_GENERIC, EVENT_NEW } from '../context.js';
+import { type Command, command } from '../define.js';
 import { KEY, oneKey, token, twoKeys } from './declare.js';
 
 const INT_MIN = -2147483648;

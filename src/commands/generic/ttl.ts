@@ -1,8 +1,9 @@
 /** Commands that tell when a key expires. */
 import { NO_EXPIRE } from '../../store/types.js';
 import { expireAtToInt64 } from '../../types/expireTime.js';
-import { type Command, command, FAST, READONLY } from '../command.js';
+import { FAST, READONLY } from '../command.js';
 import type { CommandContext } from '../context.js';
+import { type Command, command } from '../define.js';
 import { KEY, oneKey } from './declare.js';
 import { inspect } from './lookup.js';
 

@@ -1,7 +1,8 @@
 /** WAIT: how many replicas have acknowledged the writes so far. */
 import { NOT_AN_INTEGER } from '../../resp/errors.js';
-import { type Command, command, NOSCRIPT } from '../command.js';
+import { NOSCRIPT } from '../command.js';
 import type { CommandContext } from '../context.js';
+import { type Command, command } from '../define.js';
 
 const TIMEOUT_NO_INTEGER = 'ERR timeout is not an integer or out of range';
 const TIMEOUT_NEGATIVE = 'ERR timeout is negative';

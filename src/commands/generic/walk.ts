@@ -2,8 +2,9 @@
 import { globMatch } from '../../base/glob.js';
 import { INVALID_CURSOR, NOT_AN_INTEGER, SYNTAX } from '../../resp/errors.js';
 import { NO_EXPIRE, type Ref } from '../../store/types.js';
-import { type Command, command, READONLY } from '../command.js';
+import { READONLY } from '../command.js';
 import type { CommandContext } from '../context.js';
+import { type Command, command } from '../define.js';
 import { TYPE_NAMES } from './keys.js';
 
 const STAR = 0x2a;

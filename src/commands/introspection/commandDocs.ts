@@ -1,7 +1,8 @@
 /** The reply of COMMAND DOCS for one command: a map with what the declaration says, absent parts left out. */
 import type { ReplyWriter } from '../../resp/replyWriter.js';
-import type { ArgumentDoc, Command } from '../command.js';
+import type { ArgumentDoc } from '../command.js';
 import type { ResolvedCommand } from '../context.js';
+import type { Command } from '../define.js';
 import { replyWords } from './commandInfo.js';
 
 export function replyCommandDocs(reply: ReplyWriter, command: ResolvedCommand): void {

@@ -6,7 +6,6 @@ import { equalsIgnoreCase, parseSafeInt } from '../../base/bytes.js';
 import {
   ADMIN,
   BLOCKING,
-  type Command,
   FAST,
   type KeyArguments,
   type KeySpec,
@@ -15,6 +14,7 @@ import {
   READONLY,
   WRITE,
 } from '../command.js';
+import type { Command } from '../define.js';
 
 export interface DerivedCommand {
   /** `get`, `config|get`. */

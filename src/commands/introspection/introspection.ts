@@ -1,8 +1,9 @@
 /** COMMAND and its subcommands: what the server says of its own commands. */
 import { globMatch } from '../../base/glob.js';
 import * as errors from '../../resp/errors.js';
-import { type ArgumentDoc, type Command, command, LOADING, STALE } from '../command.js';
+import { type ArgumentDoc, LOADING, STALE } from '../command.js';
 import type { CommandContext, ResolvedCommand } from '../context.js';
+import { type Command, command } from '../define.js';
 import { replyCommandDocs } from './commandDocs.js';
 import { replyCommandInfo } from './commandInfo.js';
 import { ACL_CATEGORIES } from './derive.js';

@@ -1,7 +1,8 @@
 /** CONFIG GET, SET, RESETSTAT, REWRITE. */
 import * as errors from '../../resp/errors.js';
-import { ADMIN, type Command, command, LOADING, NOSCRIPT, STALE } from '../command.js';
+import { ADMIN, LOADING, NOSCRIPT, STALE } from '../command.js';
 import type { CommandContext } from '../context.js';
+import { type Command, command } from '../define.js';
 import { replyHelp } from '../introspection/help.js';
 
 const RESTRICTED = ADMIN | NOSCRIPT | LOADING | STALE;

@@ -1,8 +1,9 @@
 /** FLUSHALL, FLUSHDB, SWAPDB, DBSIZE. */
 import * as errors from '../../resp/errors.js';
-import { type ArgumentDoc, command, FAST, READONLY, WRITE } from '../command.js';
+import { type ArgumentDoc, FAST, READONLY, WRITE } from '../command.js';
 import { parseIntArgument } from '../connection/arguments.js';
 import type { CommandContext } from '../context.js';
+import { command } from '../define.js';
 
 const ALL_SHARDS = ['request_policy:all_shards', 'response_policy:all_succeeded'] as const;
 

@@ -1,8 +1,9 @@
 /** LOLWUT: a picture, and the version. */
 import type { Random } from '../../base/prng.js';
 import * as errors from '../../resp/errors.js';
-import { command, FAST, READONLY } from '../command.js';
+import { FAST, READONLY } from '../command.js';
 import type { CommandContext } from '../context.js';
+import { command } from '../define.js';
 
 const MAX_COLUMNS = 1000;
 const MAX_ROWS = 200;

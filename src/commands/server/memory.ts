@@ -1,7 +1,8 @@
 /** MEMORY: what keys and the server occupy. */
 import * as errors from '../../resp/errors.js';
-import { type Command, command, index, LOADING, READONLY, range, STALE } from '../command.js';
+import { index, LOADING, READONLY, range, STALE } from '../command.js';
 import type { CommandContext } from '../context.js';
+import { type Command, command } from '../define.js';
 import { replyHelp } from '../introspection/help.js';
 import { memoryFigures } from './memoryFigures.js';
 

@@ -1,4 +1,4 @@
-import type { Command } from '../command.js';
+import type { Command } from '../define.js';
 import { config } from './config.js';
 import { debug } from './debug.js';
 import { dbSize, flushAll, flushDb, swapDb } from './flush.js';

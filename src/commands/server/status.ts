@@ -1,7 +1,8 @@
 /** INFO, LASTSAVE, ROLE, TIME, SHUTDOWN. */
 import * as errors from '../../resp/errors.js';
-import { ADMIN, ALLOW_BUSY, command, FAST, LOADING, NO_MULTI, NOSCRIPT, STALE } from '../command.js';
+import { ADMIN, ALLOW_BUSY, FAST, LOADING, NO_MULTI, NOSCRIPT, STALE } from '../command.js';
 import type { ShutdownOptions } from '../context.js';
+import { command } from '../define.js';
 
 export const info = command({
   name: 'info',

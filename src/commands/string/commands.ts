@@ -1,4 +1,4 @@
-import type { Command } from '../command.js';
+import type { Command } from '../define.js';
 import { counterCommands } from './counter.js';
 import { editCommands } from './edit.js';
 import { getCommands } from './get.js';

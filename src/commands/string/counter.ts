@@ -4,8 +4,9 @@ import { INCREMENT_OVERFLOW, NAN_OR_INFINITY, NOT_A_FLOAT, NOT_AN_INTEGER, WRONG
 import { NO_EXPIRE, type Ref, TYPE_STRING } from '../../store/types.js';
 import { ENCODING_EMBSTR } from '../../types/string/encoding.js';
 import { addLongDouble, formatLongDouble, parseLongDouble } from '../../types/string/longDouble.js';
-import { type ArgumentDoc, type Command, command, DENYOOM, FAST, WRITE } from '../command.js';
+import { type ArgumentDoc, DENYOOM, FAST, WRITE } from '../command.js';
 import { type CommandContext, EVENT_STRING } from '../context.js';
+import { type Command, command } from '../define.js';
 import { KEY, oneKey } from '../generic/declare.js';
 import { create } from './put.js';
 

@@ -1,8 +1,9 @@
 /** Commands that change a part of a value: APPEND SETRANGE. */
 import { NOT_AN_INTEGER, OFFSET_OUT_OF_RANGE, STRING_TOO_LONG, WRONGTYPE } from '../../resp/errors.js';
 import { MAX_BYTES, NO_EXPIRE, TYPE_STRING } from '../../store/types.js';
-import { type Command, command, DENYOOM, FAST, WRITE } from '../command.js';
+import { DENYOOM, FAST, WRITE } from '../command.js';
 import { type CommandContext, EVENT_STRING } from '../context.js';
+import { type Command, command } from '../define.js';
 import { KEY, oneKey } from '../generic/declare.js';
 import { create } from './put.js';
 

@@ -2,8 +2,9 @@
 import { NOT_AN_INTEGER, SYNTAX, WRONGTYPE } from '../../resp/errors.js';
 import { NO_EXPIRE, TYPE_STRING } from '../../store/types.js';
 import { expireAtText } from '../../types/expireTime.js';
-import { type ArgumentDoc, type Command, command, FAST, READONLY, WRITE } from '../command.js';
+import { type ArgumentDoc, FAST, READONLY, WRITE } from '../command.js';
 import { type CommandContext, EVENT_GENERIC } from '../context.js';
+import { type Command, command } from '../define.js';
 import { KEY, KEYS, keysToTheEnd, oneKey, token } from '../generic/declare.js';
 import { deletionName } from '../generic/expire.js';
 import { isPast } from '../generic/expireTime.js';

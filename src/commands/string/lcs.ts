@@ -2,8 +2,9 @@
 import { NOT_AN_INTEGER, SYNTAX } from '../../resp/errors.js';
 import { TYPE_STRING } from '../../store/types.js';
 import { type Lcs, lcsLength, lcsTableBytes, longestCommonSubsequence } from '../../types/string/lcs.js';
-import { type Command, command, index, READONLY, range } from '../command.js';
+import { index, READONLY, range } from '../command.js';
 import type { CommandContext } from '../context.js';
+import { type Command, command } from '../define.js';
 import { token } from '../generic/declare.js';
 
 const NOT_STRINGS = 'ERR The specified keys must contain string values';

@@ -2,8 +2,9 @@
 import { SYNTAX, wrongArity } from '../../resp/errors.js';
 import { NO_EXPIRE } from '../../store/types.js';
 import { expireAtText } from '../../types/expireTime.js';
-import { type ArgumentDoc, type Command, command, DENYOOM, FAST, WRITE } from '../command.js';
+import { type ArgumentDoc, DENYOOM, FAST, WRITE } from '../command.js';
 import { type CommandContext, EVENT_GENERIC, EVENT_STRING } from '../context.js';
+import { type Command, command } from '../define.js';
 import { KEY, keysToTheEnd, oneKey, token } from '../generic/declare.js';
 import { expireAtArgument } from '../generic/expireTime.js';
 import {
