@@ -3,6 +3,7 @@
  * interfaces; the layers above implement them and the composition root supplies them.
  */
 import type { Clock } from '../base/clock.js';
+import type { Histogram } from '../base/histogram.js';
 import type { Random } from '../base/prng.js';
 import type { Config } from '../config/config.js';
 import type { ArgVector } from '../resp/argVector.js';
@@ -117,6 +118,8 @@ export interface ResolvedCommand {
   microseconds: number;
   rejectedCalls: number;
   failedCalls: number;
+  /** How long its calls took; undefined until the first, and without latency-tracking. */
+  latency: Histogram | undefined;
 }
 
 export interface CommandTablePort {

@@ -102,6 +102,7 @@ function resolve(declaration: Command, parent: ResolvedCommand | undefined): Res
     microseconds: 0,
     rejectedCalls: 0,
     failedCalls: 0,
+    latency: undefined,
   };
   for (const sub of declaration.subcommands ?? []) subcommands.set(sub.name, resolve(sub, resolved));
   return resolved;

@@ -6,6 +6,7 @@
 
 import { equalsIgnoreCase, latin1, parseInt64, parseSafeInt } from '../base/bytes.js';
 import { copyOf } from '../base/copy.js';
+import { Histogram } from '../base/histogram.js';
 import { FAST, PROTECTED } from '../commands/command.js';
 import { type CommandContext, EVENT_EXPIRED, type ResolvedCommand, type ServerPort } from '../commands/context.js';
 import { ArgVector } from '../resp/argVector.js';
@@ -76,6 +77,7 @@ export class Executor implements CommandContext, Request {
   /** Consecutive calls of one fast command are timed together: two clock readings a run, not two a call. */
   #running: ResolvedCommand | undefined;
   #runStartUs = 0;
+  #runFirstCall = 0;
 
   constructor(table: CommandTable, server: ServerPort) {
     this.table = table;
@@ -233,14 +235,24 @@ export class Executor implements CommandContext, Request {
 
   #openRun(command: ResolvedCommand): void {
     const nowUs = this.server.clock.monotonicUs();
-    if (this.#running !== undefined) this.#running.microseconds += nowUs - this.#runStartUs;
+    if (this.#running !== undefined) this.#countRun(this.#running, nowUs);
     this.#running = command;
     this.#runStartUs = nowUs;
+    this.#runFirstCall = command.calls;
+  }
+
+  #countRun(command: ResolvedCommand, nowUs: number): void {
+    const elapsedUs = nowUs - this.#runStartUs;
+    command.microseconds += elapsedUs;
+    const calls = command.calls - this.#runFirstCall;
+    if (calls <= 0 || !this.server.config.values['latency-tracking']) return;
+    command.latency ??= new Histogram();
+    command.latency.record(elapsedUs / calls, calls);
   }
 
   #closeRun(): void {
     if (this.#running === undefined) return;
-    this.#running.microseconds += this.server.clock.monotonicUs() - this.#runStartUs;
+    this.#countRun(this.#running, this.server.clock.monotonicUs());
     this.#running = undefined;
   }
 

@@ -1,6 +1,6 @@
 /** The text of INFO: which sections are asked for, and how they are laid out. */
 import type { ServerPort } from '../commands/context.js';
-import { commandStatsSection, errorStatsSection, keyspaceSection } from './infoCounts.js';
+import { commandStatsSection, errorStatsSection, keyspaceSection, latencyStatsSection } from './infoCounts.js';
 import type { InfoFields } from './infoFields.js';
 import { memorySection } from './infoMemory.js';
 import { cpuSection, persistenceSection, replicationSection, statsSection } from './infoRunning.js';
@@ -25,7 +25,7 @@ const SECTIONS: readonly Section[] = [
   { title: 'Modules', byDefault: true, fields: () => [] },
   { title: 'Commandstats', byDefault: false, fields: commandStatsSection },
   { title: 'Errorstats', byDefault: true, fields: errorStatsSection },
-  { title: 'Latencystats', byDefault: false, fields: () => [] },
+  { title: 'Latencystats', byDefault: false, fields: latencyStatsSection },
   { title: 'Cluster', byDefault: true, fields: clusterSection },
   { title: 'Keyspace', byDefault: true, fields: keyspaceSection },
 ];

@@ -19,6 +19,23 @@ function callFigures({ calls, microseconds, rejectedCalls, failedCalls }: Resolv
   return `calls=${calls},usec=${usec},usec_per_call=${usecPerCall},rejected_calls=${rejectedCalls},failed_calls=${failedCalls}`;
 }
 
+/**
+ * Percentiles of each command's latency, microseconds. Consecutive calls of one fast command are timed together and
+ * counted with their mean.
+ */
+export function latencyStatsSection(server: ServerPort): InfoFields {
+  const fields: [string, string][] = [];
+  const percentiles = server.config.values['latency-tracking-info-percentiles'];
+  for (const command of server.commands.all()) {
+    for (const { fullName, latency } of [command, ...(command.subcommands?.values() ?? [])]) {
+      if (latency === undefined) continue;
+      const figures = percentiles.map((percent) => `p${percent}=${latency.percentile(percent).toFixed(3)}`);
+      fields.push([`latency_percentiles_usec_${fullName}`, figures.join(',')]);
+    }
+  }
+  return fields;
+}
+
 export function errorStatsSection(server: ServerPort): InfoFields {
   const codes = [...server.stats.errors].sort(([a], [b]) => (a < b ? -1 : 1));
   return codes.map(([code, count]) => [`errorstat_${code}`, `count=${count}`] as const);

@@ -249,7 +249,13 @@ export class Server implements ServerPort {
     });
     config.onChange('loglevel', (level) => this.#options.logger.setLevel(level));
     config.onChange('appendonly', () => 'appendonly can only be changed at start in this version');
-    config.onChange('requirepass', () => undefined);
+    config.onChange('port', () => this.#refuseRebind('port', 'Unable to listen on this port. Check server logs.'));
+    config.onChange('bind', () => this.#refuseRebind('bind', 'Failed to bind to specified addresses.'));
+  }
+
+  #refuseRebind(directive: string, error: string): string {
+    this.log('warning', `CONFIG SET ${directive}: the listening sockets can only be chosen at start in this version.`);
+    return error;
   }
 
   // ---------------------------------------------------------------- ServerPort
@@ -279,6 +285,7 @@ export class Server implements ServerPort {
         each.microseconds = 0;
         each.rejectedCalls = 0;
         each.failedCalls = 0;
+        each.latency = undefined;
       }
     }
     this.aof.writer?.resetStats();
@@ -334,6 +341,7 @@ function persistencePort(server: Server): PersistencePort {
         ['aof_buffer_length', stats.bufferLengthBytes],
         ['aof_pending_bio_fsync', stats.pendingBackgroundSyncs],
         ['aof_delayed_fsync', stats.delayedSyncs],
+        ['aof_last_write_status', stats.lastWriteStatus],
       ];
     },
   };

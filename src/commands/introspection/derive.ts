@@ -167,7 +167,10 @@ export function findKeysWithAccess(command: Command, args: KeyArguments, out: nu
   let complete = true;
   for (const spec of specs) {
     if (spec.access.includes(NOT_KEY)) continue;
+    const first = out.length;
     if (!pushSpecKeys(spec, args, out, access)) complete = false;
+    if (command.keyAccess === undefined || !/\bvariable_flags\b/i.test(spec.access)) continue;
+    access.fill(command.keyAccess(args), first);
   }
   if (complete || command.getKeys === undefined) {
     if (!complete) out.length = access.length = 0;

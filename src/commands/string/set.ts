@@ -1,8 +1,9 @@
 /** Commands that put whole values: SET SETNX SETEX PSETEX GETSET MSET MSETNX. */
+import { equalsIgnoreCase } from '../../base/bytes.js';
 import { SYNTAX, wrongArity } from '../../resp/errors.js';
 import { NO_EXPIRE } from '../../store/types.js';
 import { expireAtText } from '../../types/expireTime.js';
-import { type ArgumentDoc, DENYOOM, FAST, WRITE } from '../command.js';
+import { type ArgumentDoc, DENYOOM, FAST, type KeyArguments, WRITE } from '../command.js';
 import { type CommandContext, EVENT_GENERIC, EVENT_STRING } from '../context.js';
 import { type Command, command } from '../define.js';
 import { KEY, keysToTheEnd, oneKey, token } from '../generic/declare.js';
@@ -127,6 +128,12 @@ const VALUE: ArgumentDoc = { name: 'value', type: 'string' };
 const PAIRS: ArgumentDoc = { name: 'key_value', type: 'block', flags: ['multiple'], arguments: [KEY, VALUE] };
 const COMMON = { group: 'string', acl: ['string'] } as const;
 
+/** Whether a SET has its GET option. */
+function asksForOldValue({ argc, buf, start, end }: KeyArguments): boolean {
+  for (let i = 3; i < argc; i++) if (equalsIgnoreCase(buf, start[i], end[i], 'get')) return true;
+  return false;
+}
+
 const set = command({
   ...COMMON,
   name: 'set',
@@ -134,6 +141,7 @@ const set = command({
   since: '1.0.0',
   flags: WRITE | DENYOOM,
   keys: oneKey('RW access update variable_flags', '`GET` reads the value as well'),
+  keyAccess: (args) => (asksForOldValue(args) ? 'RW access update' : 'OW update'),
   complexity: 'O(1)',
   summary: 'Sets the string value of a key.',
   history: [
