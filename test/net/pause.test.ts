@@ -1,0 +1,123 @@
+import { describe, expect, it } from 'vitest';
+import { encodeRequest } from '../support/resp.js';
+import { Harness } from './harness.js';
+
+function paused(mode: 'ALL' | 'WRITE'): { harness: Harness; unpause: () => void } {
+  const harness = new Harness();
+  const admin = harness.connect();
+  harness.call(admin, 'SET', 'k', 'old');
+  harness.call(admin, 'CLIENT', 'PAUSE', '100000', mode);
+  // Not by CLIENT UNPAUSE: PAUSE ALL holds that back as well.
+  return { harness, unpause: () => harness.server.clients.unpause() };
+}
+
+describe('CLIENT PAUSE', () => {
+  it('holds requests back until UNPAUSE, and then runs them in order', () => {
+    const { harness, unpause } = paused('ALL');
+    const stream = harness.connect();
+    stream.receive(encodeRequest(['APPEND', 'k', '1']));
+    stream.receive(Buffer.concat([encodeRequest(['APPEND', 'k', '2']), encodeRequest(['GET', 'k'])]));
+    expect(stream.text).toBe('');
+    unpause();
+    expect(stream.takeReplies()).toEqual([
+      { type: 'integer', text: '4' },
+      { type: 'integer', text: '5' },
+      { type: 'bulk', text: 'old12' },
+    ]);
+  });
+
+  it('holds back a request at every place of a pipeline that arrives in any pieces', () => {
+    const bytes = Buffer.concat([encodeRequest(['APPEND', 'k', 'a']), encodeRequest(['APPEND', 'k', 'b'])]);
+    for (let at = 1; at < bytes.length; at++) {
+      const { harness, unpause } = paused('WRITE');
+      const stream = harness.connect();
+      stream.receive(Buffer.from(bytes.subarray(0, at)));
+      stream.receive(Buffer.from(bytes.subarray(at)));
+      expect(stream.text).toBe('');
+      unpause();
+      expect({ at, text: stream.text }).toEqual({ at, text: ':4\r\n:5\r\n' });
+    }
+  });
+
+  it('WRITE lets reads through, also in front of the write that is held back', () => {
+    const { harness, unpause } = paused('WRITE');
+    const stream = harness.connect();
+    stream.receive(
+      Buffer.concat([encodeRequest(['GET', 'k']), encodeRequest(['SET', 'k', 'new']), encodeRequest(['GET', 'k'])]),
+    );
+    expect(stream.takeReplies()).toEqual([{ type: 'bulk', text: 'old' }]);
+    unpause();
+    expect(stream.takeReplies()).toEqual([
+      { type: 'simple', text: 'OK' },
+      { type: 'bulk', text: 'new' },
+    ]);
+  });
+
+  it('WRITE holds back EXEC when the transaction writes, and not when it reads', () => {
+    const harness = new Harness();
+    const [writer, reader, admin] = [harness.connect(), harness.connect(), harness.connect()];
+    for (const request of [['SET', 'k', 'old'], ['MULTI'], ['SET', 'k', 'new']]) writer.receive(encodeRequest(request));
+    for (const request of [['MULTI'], ['GET', 'k']]) reader.receive(encodeRequest(request));
+    harness.call(admin, 'CLIENT', 'PAUSE', '100000', 'WRITE');
+    writer.receive(encodeRequest(['EXEC']));
+    reader.receive(encodeRequest(['EXEC']));
+    expect(writer.text).toBe('+OK\r\n+OK\r\n+QUEUED\r\n');
+    expect(reader.text).toBe('+OK\r\n+QUEUED\r\n*1\r\n$3\r\nold\r\n');
+    harness.call(admin, 'CLIENT', 'UNPAUSE');
+    expect(writer.text).toBe('+OK\r\n+OK\r\n+QUEUED\r\n*1\r\n+OK\r\n');
+  });
+
+  it('WRITE holds back a write that a transaction would queue', () => {
+    const { harness, unpause } = paused('WRITE');
+    const stream = harness.connect();
+    for (const request of [['MULTI'], ['SET', 'k', 'new'], ['EXEC']]) stream.receive(encodeRequest(request));
+    expect(stream.text).toBe('+OK\r\n');
+    unpause();
+    expect(stream.text).toBe('+OK\r\n+QUEUED\r\n*1\r\n+OK\r\n');
+  });
+
+  it('stops reading from a client that goes on sending, and reads again afterwards', () => {
+    const { harness, unpause } = paused('ALL');
+    const stream = harness.connect();
+    stream.receive(encodeRequest(['ECHO', 'first']));
+    const more = encodeRequest(['ECHO', 'x'.repeat(60_000)]);
+    for (let i = 0; i < 40 && stream.reading; i++) stream.receive(more);
+    expect(stream.reading).toBe(false);
+    unpause();
+    expect(stream.reading).toBe(true);
+    const replies = stream.takeReplies();
+    expect(replies.length).toBeGreaterThan(10);
+    expect(replies[0]).toEqual({ type: 'bulk', text: 'first' });
+  });
+
+  it('forgets the request of a client that hangs up meanwhile', () => {
+    const { harness, unpause } = paused('ALL');
+    const stream = harness.connect();
+    stream.receive(encodeRequest(['SET', 'k', 'new']));
+    stream.hangUp();
+    unpause();
+    expect(harness.call(harness.connect(), 'GET', 'k')).toEqual({ type: 'bulk', text: 'old' });
+  });
+
+  it('does not end a client for its silence while it is held back', () => {
+    const harness = new Harness({ timeout: '1' });
+    const [admin, stream] = [harness.connect(), harness.connect()];
+    harness.call(admin, 'CLIENT', 'PAUSE', '100000');
+    stream.receive(encodeRequest(['PING']));
+    harness.clock.advance(5000);
+    harness.server.clients.closeIdle();
+    expect(stream.closed).toBe(false);
+    admin.hangUp();
+    harness.server.clients.unpause();
+    expect(stream.text).toBe('+PONG\r\n');
+  });
+
+  it('shows the client as blocked', () => {
+    const { harness } = paused('ALL');
+    const stream = harness.connect();
+    stream.receive(encodeRequest(['PING']));
+    const held = [...harness.server.clients.all()].find((client) => client.flagLetters().includes('b'));
+    expect(held?.id).toBe(2);
+    harness.server.clients.unpause();
+  });
+});
