@@ -1,5 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { ADMIN, FAST, index, keynum, keyword, MOVABLEKEYS, READONLY, range, WRITE } from '../../src/commands/command.js';
+import {
+  ADMIN,
+  FAST,
+  index,
+  keynum,
+  keyword,
+  MOVABLEKEYS,
+  READONLY,
+  range,
+  WRITE,
+} from '../../src/commands/command.js';
 import { type Command, command } from '../../src/commands/define.js';
 import { deriveCommand, findKeyIndexes, findKeysWithAccess } from '../../src/commands/introspection/derive.js';
 import { ArgVector } from '../../src/resp/argVector.js';

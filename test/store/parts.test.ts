@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { Copier } from '../../src/base/copy.js';
 import { Prng } from '../../src/base/prng.js';
 import { Arena } from '../../src/store/arena.js';
-import { Copier } from '../../src/base/copy.js';
 import { Hasher } from '../../src/store/hash.js';
 import { CLASS_COUNT, CLASS_UNITS, classOf, MAX_BLOCK_UNITS } from '../../src/store/sizeClass.js';
 
