@@ -1,4 +1,4 @@
 import { build, install } from './setup.mjs';
 
 install();
-build();
+build({ clean: process.argv.includes('--clean') });

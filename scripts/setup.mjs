@@ -1,6 +1,6 @@
 /** What every script needs first: the dependencies installed and the sources compiled. */
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 export const root = fileURLToPath(new URL('..', import.meta.url));
@@ -22,7 +22,8 @@ export function install() {
   run('npm', ['ci', '--no-audit', '--no-fund'], { shell: process.platform === 'win32', stdio: ['inherit', 2, 2] });
 }
 
-/** Compiles src/ to dist/; quick when nothing changed. */
-export function build() {
+/** Compiles src/ to dist/; quick when nothing changed. `clean` first removes what earlier sources left there. */
+export function build({ clean = false } = {}) {
+  if (clean) rmSync(`${root}/dist`, { recursive: true, force: true });
   run(process.execPath, [`${root}/node_modules/typescript/bin/tsc`, '-p', 'tsconfig.json']);
 }

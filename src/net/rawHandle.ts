@@ -16,6 +16,8 @@ export interface RawApi {
 }
 
 export interface WriteRequest {
+  /** Keeps the memory of a write that is under way alive. */
+  buffer?: Uint8Array;
   oncomplete: (status: number) => void;
 }
 

@@ -85,7 +85,8 @@ export class RawStream implements Stream {
     if (this.#closed) return true;
     const request = this.#shared.takeRequest();
     const { api } = this.#shared;
-    const error = this.#handle.writeBuffer(request, this.#shared.view(buf, from, to));
+    const view = this.#shared.view(buf, from, to);
+    const error = this.#handle.writeBuffer(request, view);
     if (error !== 0) {
       this.#end(getSystemErrorName(error));
       return true;
@@ -94,6 +95,8 @@ export class RawStream implements Stream {
       this.#shared.returnRequest(request);
       return true;
     }
+    // Node's write does not hold the memory it writes from: without this it could be collected, and reused, meanwhile.
+    request.buffer = view;
     request.oncomplete = (status) => {
       if (this.#closed) return;
       if (status < 0) this.#end(getSystemErrorName(status));
