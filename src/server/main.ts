@@ -100,6 +100,12 @@ async function serve({ config, commands, configFile, logger }: Setup): Promise<v
     logger.log('warning', `=== BUG REPORT === Uncaught error, the server stops: ${error.stack ?? error.message}`);
     end(1);
   });
+  if (!config.values.appendonly) {
+    logger.log(
+      'warning',
+      "WARNING: this version keeps data over a restart only with 'appendonly yes'; it cannot write RDB snapshots yet.",
+    );
+  }
   const problem = await server.start();
   if (problem === undefined) return;
   logger.log('warning', problem);

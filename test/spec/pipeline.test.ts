@@ -1,6 +1,6 @@
 /** What a connection promises however its bytes are cut: order, completeness, and that others are served meanwhile. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { formatReply } from '../support/notation.js';
+import { formatReply, textOf } from '../support/notation.js';
 import type { RunningServer } from '../support/process.js';
 import { RawClient } from '../support/rawclient.js';
 import { redisServerOnPath, skipLoudly, startRedis } from '../support/redis.js';
@@ -169,10 +169,6 @@ function describePipelines(start: (args?: readonly string[]) => Promise<RunningS
     client.close();
     expect(textOf(await other.call('GET', 'before'))).toBe('2');
   });
-}
-
-function textOf(reply: Reply): string {
-  return 'text' in reply ? reply.text : formatReply(reply);
 }
 
 async function readTexts(client: RawClient, count: number): Promise<string[]> {

@@ -102,3 +102,9 @@ function fitsInline(element: Element): boolean {
   if (element.type === 'simple') return /^[\w@|%~-]+$/.test(element.text);
   return true;
 }
+
+/** The text of a bulk, simple string, error or number; anything else (a closed connection, too) in notation. */
+export function textOf(outcome: Outcome | undefined): string {
+  if (outcome === undefined) return '';
+  return 'text' in outcome ? outcome.text : formatOutcome(outcome);
+}

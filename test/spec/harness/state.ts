@@ -9,7 +9,7 @@
  * `ttl` is rounded up to seconds and compared with a tolerance; an expiry after 2100 is absolute: `at` milliseconds.
  */
 import { createHash } from 'node:crypto';
-import { formatReply } from '../../support/notation.js';
+import { formatReply, textOf } from '../../support/notation.js';
 import { matches, parsePatterns } from '../../support/pattern.js';
 import { quote } from '../../support/quoting.js';
 import type { RawClient } from '../../support/rawclient.js';
@@ -97,10 +97,6 @@ function expiry(pttl: Reply, expireAt: Reply): string {
   if (atMs > YEAR_2100_MS) return ` at ${textOf(expireAt)}`;
   const leftMs = Number(textOf(pttl));
   return leftMs < 0 ? '' : ` ttl ${Math.ceil(leftMs / 1000)}s`;
-}
-
-function textOf(reply: Reply | undefined): string {
-  return reply !== undefined && 'text' in reply ? reply.text : '?';
 }
 
 function textsOf(reply: Reply | undefined): string[] {

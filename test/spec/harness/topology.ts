@@ -7,10 +7,10 @@
  *     @server cluster-full     one cluster node with all slots
  *     @server cluster-two      two nodes, a with slots 0-8191 and b with the rest
  */
+import { textOf } from '../../support/notation.js';
 import type { RunningServer } from '../../support/process.js';
 import { splitArgs } from '../../support/quoting.js';
 import { RawClient } from '../../support/rawclient.js';
-import type { Reply } from '../../support/resp.js';
 
 export type StartServer = (args: readonly string[]) => Promise<RunningServer>;
 
@@ -184,8 +184,4 @@ async function adminOf(nodes: ReadonlyMap<string, SpecNode>, name: string): Prom
 async function expectOk(client: RawClient, request: string[]): Promise<void> {
   const reply = await client.call(...request);
   if (textOf(reply) !== 'OK') throw new Error(`${request.join(' ')}: ${textOf(reply)}`);
-}
-
-function textOf(reply: Reply | undefined): string {
-  return reply !== undefined && 'text' in reply ? reply.text : '';
 }
