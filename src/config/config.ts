@@ -44,6 +44,7 @@ export class Config {
   readonly #values: Record<Name, unknown>;
   readonly #texts: Record<Name, string>;
   readonly #changeDirectory: ChangeDirectory;
+  readonly #explicit = new Set<Name>();
   readonly #listeners = new Map<Name, ChangeListener<unknown>[]>();
 
   constructor({ directory, changeDirectory }: ConfigOptions) {
@@ -53,6 +54,11 @@ export class Config {
     this.#values = values;
     this.#texts = { ...DEFAULT_TEXTS, dir: toUtf8(directory) };
     this.values = values;
+  }
+
+  /** Somebody said what it shall be, in a file, on the command line or by CONFIG SET, even if that is the default. */
+  isExplicit(name: Name): boolean {
+    return this.#explicit.has(name);
   }
 
   /** The directive's canonical text, as CONFIG GET prints it. */
@@ -107,7 +113,9 @@ export class Config {
       this.#restore(changes);
       return setFailed(entry.spelling, error);
     }
-    return this.#apply(changes);
+    const refusal = this.#apply(changes);
+    if (refusal === undefined) for (const { name } of entries) this.#explicit.add(name);
+    return refusal;
   }
 
   /**
@@ -122,6 +130,7 @@ export class Config {
       // One quoted word may hold them all. What cannot be split is taken for no words, as Redis does.
       words = splitArgs(words[0]) ?? [];
     }
+    this.#explicit.add(entry.name);
     return this.#put(entry, words, repeated);
   }
 

@@ -1,4 +1,5 @@
 /** The command line of trib. */
+import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { type Address, parseAddress } from './address.js';
 import { call } from './commands/call.js';
@@ -56,6 +57,7 @@ type Runner = (auth: AuthOptions, command: (context: CommandContext) => Promise<
 function buildProgram(io: TribIo, runWith: Runner): Command {
   const program = new Command('trib')
     .description('Makes and looks after Redis clusters: Shoal, Redis and Valkey nodes alike.')
+    .version(`trib ${packageVersion()}`, '--version', 'print the version')
     .exitOverride()
     .configureOutput({ writeOut: (text) => io.stdout.write(text), writeErr: (text) => io.stderr.write(text) })
     .enablePositionalOptions()
@@ -117,6 +119,12 @@ Examples:
 
 Nothing is changed before the plan is accepted. When create is interrupted or fails half way, run it again with the same
 arguments: it goes on from where it was.`;
+
+/** trib comes with the server and has its version. */
+function packageVersion(): string {
+  const manifest = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(manifest) as { version: string }).version;
+}
 
 function withAuth(command: Command): Command {
   return command

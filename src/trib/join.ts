@@ -32,7 +32,8 @@ export interface Opinion {
 
 const POLL_MS = 200;
 const DOT_MS = 1000;
-const EXPLAIN_AFTER_MS = 5000;
+/** Nodes that have just met wait for up to five seconds before they serve (Redis's rejoin delay): that is no trouble. */
+const EXPLAIN_AFTER_MS = 10_000;
 
 /** What keeps a wait from ending, a line each, and what may be done about it. */
 interface Missing {
@@ -62,7 +63,7 @@ export async function waitForReplicas(
 }
 
 /**
- * Polls until nothing is missing. With a title it prints that and a dot a second; after five seconds, and when it gives
+ * Polls until nothing is missing. With a title it prints that and a dot a second; after ten seconds, and when it gives
  * up, it prints what is missing. Returns false when `timeoutMs` has passed.
  */
 async function waitAloud(

@@ -2,7 +2,7 @@
  * From a plan and the nodes as they are to the steps that are still to be taken. Pure. A fresh set of nodes needs every
  * step; nodes on which the same `create` was interrupted need the rest; a finished cluster needs none.
  */
-import type { Address } from './address.js';
+import { type Address, isLoopback } from './address.js';
 import { metIds } from './node-state.js';
 import { isHandshake, isMaster, type KnownNode, type NodeView } from './node-view.js';
 import type { Plan } from './plan.js';
@@ -20,7 +20,8 @@ export interface Candidate {
 export interface Steps<N> {
   readonly addSlots: readonly { readonly node: N; readonly ranges: readonly SlotRange[] }[];
   readonly setEpoch: readonly { readonly node: N; readonly epoch: number }[];
-  /** `node` is told to meet the first node. */
+  /** The node that the others are told to meet. */
+  readonly meetingPoint: N;
   readonly meet: readonly N[];
   readonly replicate: readonly { readonly node: N; readonly master: N }[];
 }
@@ -35,10 +36,11 @@ export function remainingSteps<N extends Candidate>(plan: Plan<N>, nodes: readon
   const setEpoch = nodes
     .map((node, i) => ({ node, epoch: epochs[i] }))
     .filter(({ node }) => node.view.myself.configEpoch === 0 && node.view.others.length === 0);
-  const [first, ...rest] = nodes;
-  const meet = rest.filter((node) => !haveMet(node, first));
+  // A name may lead to loopback on its own host (Debian's 127.0.1.1), where the other hosts cannot follow.
+  const meetingPoint = nodes.find(({ host }) => !isLoopback(host)) ?? nodes[0];
+  const meet = nodes.filter((node) => node !== meetingPoint && !haveMet(node, meetingPoint));
   const replicate = plan.replicas.filter(({ node, master }) => node.view.myself.masterId !== idOf(master));
-  return { addSlots, setEpoch, meet, replicate };
+  return { addSlots, setEpoch, meetingPoint, meet, replicate };
 }
 
 export function nothingLeft<N>({ addSlots, setEpoch, meet, replicate }: Steps<N>): boolean {

@@ -84,7 +84,8 @@ async function adviceFor(trouble: Trouble): Promise<string[]> {
     case 'protected mode':
       return [
         'The server is in protected mode: it has no password, so it only serves clients on its own host.',
-        'Set `requirepass` in its redis.conf, or `protected-mode no` where the network is trusted, and restart it.',
+        'Set `requirepass` in its redis.conf, or `protected-mode no` where the network is trusted, and restart it;',
+        `without a restart, on that host:  redis-cli -p ${port} config set protected-mode no`,
       ];
     case 'loading':
       return ['The server is still loading its data from disk. Run the same command again when it is done.'];
@@ -97,10 +98,12 @@ async function adviceFor(trouble: Trouble): Promise<string[]> {
 
 async function refusedAdvice(ip: string, port: number): Promise<string[]> {
   const advice = [`Connection refused: port ${port} refuses connections on address ${ip}.`];
-  if (ip !== '127.0.0.1' && isOwnAddress(ip) && (await acceptsConnections('127.0.0.1', port))) {
+  for (const loopback of isOwnAddress(ip) ? ['127.0.0.1', '::1'] : []) {
+    if (ip === loopback || !(await acceptsConnections(loopback, port))) continue;
+    const answering = formatAddress(loopback, port);
     return [
       ...advice,
-      `A server does answer on 127.0.0.1:${port} of this machine: it is started, but bound to 127.0.0.1.`,
+      `A server does answer on ${answering} of this machine: it is started, but bound to ${loopback}.`,
       `Set \`bind 0.0.0.0\` (every address) or \`bind ${ip}\` in its redis.conf and restart it.`,
     ];
   }

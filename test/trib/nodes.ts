@@ -1,8 +1,8 @@
 /** Real server processes for the tests of trib, and a way to run trib in this process. */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { rmSync } from 'node:fs';
+import { mkdtemp, open, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,26 +10,65 @@ import { PassThrough, Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
+import { describe } from 'vitest';
 import { runTrib } from '../../src/trib/cli.js';
 
-/** SHOAL_TRIB_SERVER=shoal runs the same tests against our own server (as built in dist/). */
-const KIND = process.env.SHOAL_TRIB_SERVER ?? 'redis';
 const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
 const START_TIMEOUT_MS = 8_000;
 
-export const SERVER: string = KIND === 'shoal' ? join(REPOSITORY, 'bin/shoal-server') : 'redis-server';
+/** A server that can be a node. */
+export interface ServerKind {
+  readonly name: 'shoal' | 'redis';
+  readonly executable: string;
+  /** Why it cannot run here; undefined when it can. */
+  readonly missing: string | undefined;
+  /** Why it cannot have replicas; undefined when it can. */
+  readonly noReplicas: string | undefined;
+}
 
-/** Why the tests that need servers cannot run here; undefined when they can. */
-export const serverMissing: string | undefined = findMissing();
+/** Our own server, as built in dist/. It is always there: a test run without a build is to fail. */
+export const SHOAL: ServerKind = {
+  name: 'shoal',
+  // SHOAL_SERVER names another build's start file, as in all tests.
+  executable: process.env.SHOAL_SERVER ?? join(REPOSITORY, 'bin/shoal-server'),
+  missing: undefined,
+  noReplicas: 'shoal has no CLUSTER REPLICATE yet',
+};
 
-function findMissing(): string | undefined {
-  if (KIND === 'shoal') return existsSync(join(REPOSITORY, 'dist')) ? undefined : 'dist/ is missing: npm run build';
-  try {
-    execFileSync('redis-server', ['--version']);
-    return undefined;
-  } catch {
-    return 'there is no redis-server on PATH';
+export const REDIS: ServerKind = {
+  name: 'redis',
+  executable: 'redis-server',
+  missing: onPath('redis-server') ? undefined : 'there is no redis-server on PATH',
+  noReplicas: undefined,
+};
+
+/** SHOAL_TRIB_SERVER=shoal (or redis) leaves the other one out. */
+const ONLY = process.env.SHOAL_TRIB_SERVER;
+if (ONLY !== undefined && ONLY !== 'shoal' && ONLY !== 'redis') {
+  throw new Error(`SHOAL_TRIB_SERVER must be shoal or redis, not '${ONLY}'`);
+}
+
+/**
+ * The same specification for each server, under `SERVER: title`. What cannot run (a server that is missing, or `unless`
+ * gives a reason) is skipped aloud.
+ */
+export function describeServers(title: string, specify: (server: ServerKind) => void, unless?: string): void {
+  for (const server of [SHOAL, REDIS]) {
+    if (ONLY !== undefined && server.name !== ONLY) continue;
+    const reason = server.missing ?? unless;
+    skipAloud(`${server.name}: ${title}`, reason);
+    describe.skipIf(reason !== undefined)(`${server.name}: ${title}`, () => specify(server));
   }
+}
+
+/** Says that `what` is skipped, if there is a reason. */
+export function skipAloud(what: string, reason: string | undefined): void {
+  if (reason !== undefined) console.warn(`SKIPPED: ${what}, because ${reason}`);
+}
+
+/** Whether a program that knows `--version` is on PATH. */
+export function onPath(program: string): boolean {
+  return spawnSync(program, ['--version'], { stdio: 'ignore' }).status === 0;
 }
 
 export interface TestNode {
@@ -42,7 +81,7 @@ export interface TestNode {
 }
 
 /** Starts a cluster node on free ports and waits until it answers. `directives` win over the usual ones. */
-export async function startNode(directives: Record<string, string> = {}): Promise<TestNode> {
+export async function startNode(server: ServerKind, directives: Record<string, string> = {}): Promise<TestNode> {
   const dir = await mkdtemp(join(tmpdir(), 'trib-node-'));
   const port = Number(directives.port ?? (await findFreePort()));
   const all: Record<string, string> = {
@@ -50,16 +89,20 @@ export async function startNode(directives: Record<string, string> = {}): Promis
     bind: '127.0.0.1',
     dir,
     'cluster-enabled': 'yes',
-    'cluster-node-timeout': '1500',
+    'cluster-node-timeout': '1000',
     save: '',
     appendonly: 'no',
-    logfile: join(dir, 'log'),
     ...directives,
   };
   const argv = Object.entries(all).flatMap(([name, value]) => [`--${name}`, value]);
-  const child = spawn(SERVER, argv, { stdio: 'ignore' });
+  const log = await open(join(dir, 'log'), 'w');
+  const child = spawn(server.executable, argv, { stdio: ['ignore', log.fd, log.fd] });
+  await log.close();
   // A test run that breaks off must not leave servers behind.
-  const kill = (): void => void child.kill('SIGKILL');
+  const kill = (): void => {
+    child.kill('SIGKILL');
+    rmSync(dir, { recursive: true, force: true });
+  };
   process.once('exit', kill);
   const host = all.bind === '0.0.0.0' ? '127.0.0.1' : all.bind;
   const redis = new Redis({ host, port, lazyConnect: true, enableReadyCheck: false, retryStrategy: () => 20 });
@@ -91,16 +134,19 @@ async function waitUntilUp(redis: Redis, child: ChildProcess, logFile: string): 
     if (answer !== undefined) return;
     if (child.exitCode !== null || Date.now() > deadline) {
       child.kill('SIGKILL');
-      throw new Error(`${SERVER} did not start: ${await readFile(logFile, 'utf8').catch(() => 'no log')}`);
+      throw new Error(`the node did not start: ${await readFile(logFile, 'utf8').catch(() => 'no log')}`);
     }
     await sleep(20);
   }
 }
 
-/** A port on which nobody listens, with a free bus port 10000 above it. */
+/**
+ * A port on which nobody listens, with a free bus port 10000 above it. Both lie below the ports that Linux gives to
+ * outgoing connections, so none of those takes them before the node does.
+ */
 export async function findFreePort(): Promise<number> {
   for (;;) {
-    const port = 20000 + Math.floor(Math.random() * 30000);
+    const port = 11000 + Math.floor(Math.random() * 11000);
     if ((await isFree(port)) && (await isFree(port + 10000))) return port;
   }
 }
@@ -135,7 +181,7 @@ export interface TribInput {
   readonly stdin?: string;
   readonly env?: Record<string, string>;
   readonly isTty?: boolean;
-  readonly onCommand?: (node: string, args: readonly string[]) => void;
+  readonly onCommand?: ((node: string, args: readonly string[]) => void) | undefined;
 }
 
 /** Runs trib in this process. Arguments are given as on a command line, divided by spaces. */
@@ -166,4 +212,42 @@ export async function normalise(text: string, nodes: readonly TestNode[]): Promi
     result = result.replaceAll(`:${node.port}`, `:<port ${i + 1}>`);
   }
   return result.replace(/cluster to join\.*/g, 'cluster to join...');
+}
+
+/** What each node believes, a sorted list of lines without the times of the last pings. */
+export async function viewsOf(nodes: readonly TestNode[]): Promise<string[][]> {
+  return await Promise.all(
+    nodes.map(async (node) => {
+      const lines = String(await node.call('CLUSTER', 'NODES'))
+        .trim()
+        .split('\n');
+      return lines.map((line) => line.split(' ').toSpliced(4, 2).join(' ')).sort();
+    }),
+  );
+}
+
+/** The config epochs in one of {@link viewsOf}. */
+export function epochsIn(view: readonly string[]): number[] {
+  return view.map((line) => Number(line.split(' ')[4])).sort();
+}
+
+/**
+ * Stops trib in front of the command for which `stop` holds; `changes` counts the commands that change something, that
+ * one included.
+ */
+export function interrupt(stop: (args: readonly string[], changes: number) => boolean): TribInput['onCommand'] {
+  let changes = 0;
+  return (_, args) => {
+    if (/^(ADDSLOTS|SET-CONFIG-EPOCH|MEET|REPLICATE)$/.test(args[1] ?? '')) changes++;
+    if (stop(args, changes)) throw new Error('interrupted by the test');
+  };
+}
+
+/** Waits until `holds` does, or fails the test with what it was about. */
+export async function waitUntil(what: string, holds: () => Promise<boolean>, timeoutMs = 20_000): Promise<void> {
+  const deadline = Date.now() + timeoutMs;
+  while (!(await holds())) {
+    if (Date.now() > deadline) throw new Error(`waited in vain until ${what}`);
+    await sleep(50);
+  }
 }

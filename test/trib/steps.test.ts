@@ -79,6 +79,13 @@ describe('the steps that are left', () => {
     expect(nothingLeft(remainingSteps(planCluster(nodes, 0), nodes))).toBe(true);
   });
 
+  it('make a node the meeting point that every host can reach: a name may lead to loopback on its own host', () => {
+    const [a, b, c] = candidates([{}, {}, {}]);
+    const nodes = [{ ...a, host: '127.0.1.1' }, b, c];
+    const { meetingPoint, meet } = remainingSteps(planCluster(nodes, 0), nodes);
+    expect([meetingPoint, ...meet]).toEqual([nodes[1], nodes[0], nodes[2]]);
+  });
+
   it('end with the replicas that do not replicate yet', () => {
     const given = [{}, {}, {}, {}, { master: 'a' }, {}];
     expect(describeSteps(candidates(given), 1)).toMatch(/replicate f b; replicate d c$/);

@@ -1,26 +1,35 @@
 import { networkInterfaces } from 'node:os';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { findFreePort, resetNodes, serverMissing, startNode, type TestNode, trib } from './nodes.js';
-
-if (serverMissing !== undefined) console.warn(`SKIPPED: the troubles of trib create, because ${serverMissing}`);
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import {
+  describeServers,
+  findFreePort,
+  resetNodes,
+  skipAloud,
+  startNode,
+  type TestNode,
+  trib,
+  viewsOf,
+  waitUntil,
+} from './nodes.js';
 
 /** An address of this machine that is not loopback: what protected mode looks at. */
 const ownAddress = Object.values(networkInterfaces())
   .flatMap((list) => list ?? [])
   .find(({ family, internal }) => family === 'IPv4' && !internal)?.address;
-if (ownAddress === undefined) console.warn('SKIPPED: trib and protected mode, because the machine has loopback only');
+const noOwnAddress = ownAddress === undefined ? 'the machine has loopback only' : undefined;
+skipAloud('trib create and protected mode', noOwnAddress);
 
 // Linux serves all of 127.0.0.0/8; other systems have 127.0.0.1 alone.
-const noSecondLoopback = process.platform !== 'linux';
-if (noSecondLoopback) console.warn('SKIPPED: trib and a node bound to 127.0.0.1, because 127.0.0.2 is not local here');
+const noSecondLoopback = process.platform === 'linux' ? undefined : '127.0.0.2 is not local here';
+skipAloud('trib create and a node bound to 127.0.0.1', noSecondLoopback);
 
-describe.skipIf(serverMissing !== undefined)('what trib create says when', () => {
+describeServers('what trib create says when', (server) => {
   let nodes: TestNode[] = [];
   let three = '';
   const extra: TestNode[] = [];
 
   beforeAll(async () => {
-    nodes = await Promise.all(Array.from({ length: 3 }, () => startNode()));
+    nodes = await Promise.all(Array.from({ length: 3 }, () => startNode(server)));
     three = nodes.map(({ address }) => address).join(' ');
   });
   afterAll(async () => {
@@ -31,28 +40,18 @@ describe.skipIf(serverMissing !== undefined)('what trib create says when', () =>
   });
 
   const startExtra = async (directives: Record<string, string>): Promise<TestNode> => {
-    const node = await startNode(directives);
+    const node = await startNode(server, directives);
     extra.push(node);
     return node;
   };
-  /** What each node believes, without the times of the last pings. */
-  const views = async (): Promise<string[][]> =>
-    Promise.all(
-      nodes.map(async (node) => {
-        const lines = String(await node.call('CLUSTER', 'NODES'))
-          .trim()
-          .split('\n');
-        return lines.map((line) => line.split(' ').toSpliced(4, 2).join(' ')).sort();
-      }),
-    );
 
   /** Runs a create that must fail, and sees to it that no node was changed by it. */
   const refused = async (commandLine: string, env: Record<string, string> = {}): Promise<string> => {
-    const before = await views();
+    const before = await viewsOf(nodes);
     const { code, out } = await trib(`create --yes ${commandLine}`, { env });
     expect(code).toBe(1);
     expect(out.endsWith('No node was changed.\n')).toBe(true);
-    expect(await views()).toEqual(before);
+    expect(await viewsOf(nodes)).toEqual(before);
     return out;
   };
 
@@ -70,7 +69,7 @@ describe.skipIf(serverMissing !== undefined)('what trib create says when', () =>
     for (const port of ports) expect(out).toContain(`[ERR] Sorry, can't connect to node 127.0.0.1:${port}`);
   });
 
-  it.skipIf(noSecondLoopback)('a server is bound to 127.0.0.1 only', async () => {
+  it.skipIf(noSecondLoopback !== undefined)('a server is bound to 127.0.0.1 only', async () => {
     const [{ port }] = nodes;
     const out = await refused(`${three} 127.0.0.2:${port}`);
     expect(out).toContain(`[ERR] Sorry, can't connect to node 127.0.0.2:${port}\n`);
@@ -84,11 +83,16 @@ describe.skipIf(serverMissing !== undefined)('what trib create says when', () =>
   it('nodes are not empty: it names each, why, and the two commands that clear it', async () => {
     const [keys, slots, friends] = nodes;
     await keys.call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383');
-    await waitForState(keys);
+    await waitUntil('it serves', async () => String(await keys.call('CLUSTER', 'INFO')).includes('cluster_state:ok'));
     await keys.call('SET', 'foo', 'bar');
     await slots.call('CLUSTER', 'ADDSLOTS', '7');
     const other = await startExtra({});
     await friends.call('CLUSTER', 'MEET', other.host, String(other.port));
+    // Until both have met, their views change by themselves.
+    await waitUntil('the two have met', async () => {
+      const views = (await viewsOf([friends, other])).flat();
+      return views.length === 4 && views.every((line) => / (myself,)?master - \d+ connected/.test(line));
+    });
     const out = await refused(three);
     expect(out).toContain(
       `[ERR] Node ${keys.address} is not empty: it holds 1 key in database 0, it has 16384 slots assigned.`,
@@ -146,11 +150,12 @@ describe.skipIf(serverMissing !== undefined)('what trib create says when', () =>
     }
   });
 
-  it.skipIf(ownAddress === undefined)('a server is in protected mode', async () => {
+  it.skipIf(noOwnAddress !== undefined)('a server is in protected mode', async () => {
     const shy = await startExtra({ bind: '0.0.0.0' });
     const out = await refused(`${three} ${ownAddress}:${shy.port}`);
     expect(out).toContain(`[ERR] Sorry, can't connect to node ${ownAddress}:${shy.port}\n`);
     expect(out).toContain('The server is in protected mode');
+    expect(out).toContain(`without a restart, on that host:  redis-cli -p ${shy.port} config set protected-mode no\n`);
   });
 
   it('a host name is unknown', async () => {
@@ -199,9 +204,3 @@ describe.skipIf(serverMissing !== undefined)('what trib create says when', () =>
     }
   });
 });
-
-async function waitForState(node: TestNode): Promise<void> {
-  while (!String(await node.call('CLUSTER', 'INFO')).includes('cluster_state:ok')) {
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-}

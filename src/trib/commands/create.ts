@@ -151,7 +151,7 @@ async function createFrom(context: CommandContext, nodes: readonly Node[], optio
     return 1;
   }
   try {
-    if (!finished) await changeNodes(terminal, steps, nodes[0]);
+    if (!finished) await changeNodes(terminal, steps);
     if (await finish(context, plan, steps, nodes, options.joinTimeoutMs)) return 0;
   } catch (error) {
     terminal.print(`[ERR] ${(error as Error).message}`);
@@ -193,8 +193,8 @@ function printPlan(terminal: Terminal, plan: Plan<Node>, nodes: readonly Node[])
   if (plan.replicasOnMasterHost > 0) terminal.print('[WARNING] Some slaves are in the same host as their master');
   const remote = nodes.some(({ host }) => !isLoopback(host));
   for (const { host, name } of nodes) {
-    if (remote && isLoopback(host))
-      terminal.print(`[WARNING] Other hosts cannot reach ${name}: give its real address.`);
+    if (!remote || !isLoopback(host)) continue;
+    terminal.print(`[WARNING] Other hosts cannot reach ${name}: they take the address from which it calls them.`);
   }
   for (const node of nodes) {
     const range = plan.masters.find((master) => master.node === node)?.range;
@@ -209,7 +209,7 @@ function printPlan(terminal: Terminal, plan: Plan<Node>, nodes: readonly Node[])
 }
 
 /** Takes every step but replication, for which the nodes must have met. */
-async function changeNodes(terminal: Terminal, steps: Steps<Node>, first: Node): Promise<void> {
+async function changeNodes(terminal: Terminal, steps: Steps<Node>): Promise<void> {
   for (const { node, ranges } of steps.addSlots) {
     await node.state.client.call(['CLUSTER', 'ADDSLOTS', ...listSlots(ranges).map(String)]);
   }
@@ -218,11 +218,12 @@ async function changeNodes(terminal: Terminal, steps: Steps<Node>, first: Node):
     await node.state.client.call(['CLUSTER', 'SET-CONFIG-EPOCH', String(epoch)]);
   }
   terminal.print('>>> Sending CLUSTER MEET messages to join the cluster');
-  const busPort = busPortOf(first.state.client.named, first.view);
+  const { host, port, state, view } = steps.meetingPoint;
+  const busPort = busPortOf(state.client.named, view);
   for (const node of steps.meet) {
     // Servers before 4.0 do not know the third argument.
-    const bus = busPort === first.port + 10000 ? [] : [String(busPort)];
-    await node.state.client.call(['CLUSTER', 'MEET', first.host, String(first.port), ...bus]);
+    const bus = busPort === port + 10000 ? [] : [String(busPort)];
+    await node.state.client.call(['CLUSTER', 'MEET', host, String(port), ...bus]);
   }
 }
 
