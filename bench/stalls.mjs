@@ -7,8 +7,8 @@
  * Columns: longest PING (ms), and how long the step itself took (ms). The steps of `large` use one value of --large-mib (512).
  */
 import { connect } from 'node:net';
-import { fileURLToPath } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { load } from './load.mjs';
 import { ServerPool } from './servers.mjs';
@@ -70,9 +70,11 @@ class Probe {
   constructor(port) {
     this.longestMs = 0;
     this.sentAt = 0;
+    this.answered = true;
     this.socket = connect({ port, host: '127.0.0.1', noDelay: true });
     this.socket.on('data', () => {
       this.longestMs = Math.max(this.longestMs, performance.now() - this.sentAt);
+      this.answered = true;
       setTimeout(() => this.#send(), 1);
     });
     this.socket.on('error', () => {});
@@ -80,6 +82,7 @@ class Probe {
   }
 
   #send() {
+    this.answered = false;
     this.sentAt = performance.now();
     this.socket.write(PING);
   }
@@ -92,7 +95,7 @@ class Probe {
     const tookMs = performance.now() - startedAt;
     // A reply can come before the work that it leaves behind.
     await sleep(300);
-    if (performance.now() - this.sentAt > this.longestMs && this.sentAt < startedAt) this.longestMs = performance.now() - this.sentAt;
+    if (!this.answered) this.longestMs = Math.max(this.longestMs, performance.now() - this.sentAt);
     return { longestMs: this.longestMs, tookMs };
   }
 }
@@ -157,7 +160,7 @@ async function measureLarge(port, client, during) {
     slow.socket.pause();
     await sleep(500);
   });
-  await during('APPEND while it reads', () => client.call(command('SETRANGE', 'k', '5', 'y')));
+  await during('SETRANGE while it reads', () => client.call(command('SETRANGE', 'k', '5', 'y')));
   await during('slow reader hangs up', async () => slow.socket.destroy());
   await during('DEL of a large value', () => client.call(command('DEL', 'k')));
   await sleep(500);
@@ -174,7 +177,11 @@ async function measureLarge(port, client, during) {
 }
 
 const sides = [
-  { name: 'ours', command: options.ours === 'redis' ? ['redis-server'] : [process.execPath, options.ours], args: options['ours-args'] },
+  {
+    name: 'ours',
+    command: options.ours === 'redis' ? ['redis-server'] : [process.execPath, options.ours],
+    args: options['ours-args'],
+  },
   { name: 'redis', command: ['redis-server'], args: '' },
 ];
 if (options['only-ours']) sides.pop();
@@ -207,7 +214,15 @@ try {
 const median = (numbers) => numbers.sort((a, b) => a - b)[numbers.length >> 1] ?? Number.NaN;
 console.log(`${''.padEnd(28)} longest PING: ours    redis     step took: ours    redis  (ms)`);
 for (const [name, { ours, redis }] of rows) {
-  const cells = [ours, redis].map((rounds) => median(rounds.map(({ longestMs }) => longestMs)).toFixed(1).padStart(8));
-  const took = [ours, redis].map((rounds) => median(rounds.map(({ tookMs }) => tookMs)).toFixed(0).padStart(8));
+  const cells = [ours, redis].map((rounds) =>
+    median(rounds.map(({ longestMs }) => longestMs))
+      .toFixed(1)
+      .padStart(8),
+  );
+  const took = [ours, redis].map((rounds) =>
+    median(rounds.map(({ tookMs }) => tookMs))
+      .toFixed(0)
+      .padStart(8),
+  );
   console.log(`${name.padEnd(28)}         ${cells.join(' ')}            ${took.join(' ')}`);
 }

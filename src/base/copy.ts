@@ -3,12 +3,15 @@
  * memory fall back to single bytes when source and target differ in alignment; so short ranges move four bytes at a time
  * through DataViews (which allow any alignment), and long ones through Buffer.fill, which is a plain memcpy.
  */
+import type { Lease } from './lease.js';
 
 /** Ranges up to this long are copied in JavaScript. */
 export const WORDWISE_MAX = 200;
 
 /** A byte range with a DataView of the same memory and the same offsets beside it. */
 export interface DataRange {
+  /** Lends the range for longer than a view lives. Only large values have one. */
+  readonly lease: Lease | undefined;
   readonly buf: Uint8Array;
   readonly data: DataView;
   readonly start: number;

@@ -205,6 +205,8 @@ export interface ClientsPort {
   all(): Iterable<ClientPort>;
   byId(id: number): ClientPort | undefined;
   readonly count: number;
+  /** What all connections take: their buffers, queued transactions and bookkeeping. O(1). */
+  readonly bytesUsed: number;
   /** CLIENT PAUSE until the given time; `writesOnly` lets reads through. */
   pause(untilMs: number, writesOnly: boolean): void;
   unpause(): void;
@@ -234,6 +236,8 @@ export interface PersistencePort {
   infoFields(): readonly (readonly [string, string | number])[];
   /** Whether data files are being loaded. */
   readonly loading: boolean;
+  /** Bytes that wait to be written to the AOF. */
+  readonly aofBufferBytes: number;
 }
 
 /** Counters that INFO prints and CONFIG RESETSTAT clears. */
@@ -257,6 +261,10 @@ export interface Stats {
   clientOutputBufferLimitDisconnections: number;
   clientQueryBufferLimitDisconnections: number;
   aclAccessDeniedAuth: number;
+  /** Time during which memory was over maxmemory although keys were evicted, or could not be: what has ended of it. */
+  evictionExceededUs: number;
+  /** When the present such time began, by the monotonic clock; -1 when memory is not over the limit. */
+  evictionExceededSinceUs: number;
   peakMemoryBytes: number;
   /** By error code, e.g. `ERR`, `WRONGTYPE`. */
   readonly errors: Map<string, number>;
@@ -282,8 +290,12 @@ export interface ServerPort {
   readonly port: number;
   /** 40 hexadecimal characters that name this server's history of writes (master_replid). */
   replicationId: string;
-  /** used_memory when the server had started and before it loaded any data. */
+  /** {@link usedMemoryBytes} when the server had started and before it loaded any data. */
   readonly startupMemoryBytes: number;
+  /** Data with its index, and all buffers: INFO's used_memory. O(1). */
+  usedMemoryBytes(): number;
+  /** The part of it that maxmemory does not limit: buffers that grow with what is evicted. */
+  uncountedMemoryBytes(): number;
   readonly config: Config;
   readonly clock: Clock;
   readonly random: Random;

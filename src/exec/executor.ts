@@ -8,7 +8,13 @@ import { equalsIgnoreCase, latin1, parseInt64, parseSafeInt } from '../base/byte
 import { copyOf } from '../base/copy.js';
 import { Histogram } from '../base/histogram.js';
 import { FAST, PROTECTED } from '../commands/command.js';
-import { type CommandContext, EVENT_EXPIRED, type ResolvedCommand, type ServerPort } from '../commands/context.js';
+import {
+  type CommandContext,
+  EVENT_EVICTED,
+  EVENT_EXPIRED,
+  type ResolvedCommand,
+  type ServerPort,
+} from '../commands/context.js';
 import { ArgVector } from '../resp/argVector.js';
 import * as errors from '../resp/errors.js';
 import { ReplyWriter } from '../resp/replyWriter.js';
@@ -16,6 +22,7 @@ import { lfuInitial, lfuTouched, lruSeconds } from '../store/accessClock.js';
 import type { Database } from '../store/database.js';
 import { type Ref, StoreFullError } from '../store/types.js';
 import { type CommandTable, findSubcommand } from './commandTable.js';
+import { Eviction } from './eviction.js';
 import { closedGate, isWriting } from './gates.js';
 import { PauseState } from './pause.js';
 import { Propagation } from './propagation.js';
@@ -39,6 +46,7 @@ export class Executor implements CommandContext, Request {
   readonly watches = new WatchTable();
   readonly propagation = new Propagation();
   readonly pause = new PauseState();
+  readonly eviction: Eviction;
   readonly keySurvey = newKeySurvey();
   readonly keyIndexes: number[] = [];
 
@@ -62,8 +70,6 @@ export class Executor implements CommandContext, Request {
   dirty = 0;
   /** Data files are being read: only commands that may run meanwhile do. */
   loading = false;
-  /** maxmemory is reached and nothing can be evicted. */
-  outOfMemory = false;
   /** The reason why writes must be refused (AOF or RDB errors). */
   writeProblem: () => string | undefined = () => undefined;
   /** True when every request must pass the gates; false lets plain clients take the short way. */
@@ -73,7 +79,6 @@ export class Executor implements CommandContext, Request {
   #dirtyBefore = 0;
   #errorsBefore = 0;
   #lruNow = 0;
-  #lfu = false;
   /** Consecutive calls of one fast command are timed together: two clock readings a run, not two a call. */
   #running: ResolvedCommand | undefined;
   #runStartUs = 0;
@@ -82,6 +87,7 @@ export class Executor implements CommandContext, Request {
   constructor(table: CommandTable, server: ServerPort) {
     this.table = table;
     this.server = server;
+    this.eviction = new Eviction(this);
   }
 
   get propagating(): boolean {
@@ -94,7 +100,7 @@ export class Executor implements CommandContext, Request {
   beginBatch(session: Session): void {
     this.nowMs = this.server.clock.nowMs();
     this.#lruNow = lruSeconds(this.nowMs);
-    this.#lfu = this.server.config.values['maxmemory-policy'].endsWith('-lfu');
+    this.eviction.beginBatch();
     session.lastInteractionMs = this.nowMs;
     this.reply.protocol = session.protocol;
   }
@@ -123,7 +129,7 @@ export class Executor implements CommandContext, Request {
     }
     this.command = command;
     session.lastCommand = command.fullName;
-    if (this.gated || session.special !== 0 || (command.flags & PROTECTED) !== 0) {
+    if (this.gated || session.special !== 0 || (command.flags & PROTECTED) !== 0 || this.eviction.over) {
       return this.#executeGated(session, command, args);
     }
     const before = this.reply.length;
@@ -385,19 +391,15 @@ export class Executor implements CommandContext, Request {
   }
 
   #touch(db: Database, ref: Ref): void {
-    if (!this.#lfu) {
-      if (!this.client.noTouch) db.setLru(ref, this.#lruNow);
-      return;
-    }
     if (this.client.noTouch) return;
-    const { values } = this.server.config;
-    const settings = { logFactor: values['lfu-log-factor'], decayMinutes: values['lfu-decay-time'] };
-    db.setLru(ref, lfuTouched(db.getLru(ref), this.nowMs, settings, this.server.random));
+    if (!this.eviction.lfu) return db.setLru(ref, this.#lruNow);
+    const { lfuDecayMinutes, lfuLogFactor } = this.eviction;
+    db.setLru(ref, lfuTouched(db.getLru(ref), this.nowMs, lfuDecayMinutes, lfuLogFactor, this.server.random));
   }
 
   /** The access bits that a new entry starts with. */
   initialAccessBits(): number {
-    return this.#lfu ? lfuInitial(this.nowMs) : this.#lruNow;
+    return this.eviction.lfu ? lfuInitial(this.nowMs) : this.#lruNow;
   }
 
   /** Removes an entry whose time is over, and tells watchers, AOF and replicas. The range must not be store memory. */
@@ -408,6 +410,16 @@ export class Executor implements CommandContext, Request {
     this.notify(db, buf, start, end, EVENT_EXPIRED, 'expired');
     const verb = this.server.config.values['lazyfree-lazy-expire'] ? 'UNLINK' : 'DEL';
     if (this.propagation.active) this.propagation.feed(db.index, ArgVector.from([verb, buf.subarray(start, end)]));
+  }
+
+  /** The same for an entry that has to make room. */
+  evict(db: Database, ref: Ref, key: Uint8Array): void {
+    db.delete(ref);
+    this.server.stats.evictedKeys++;
+    if (!this.watches.empty) this.watches.touched(db, key, 0, key.length, false);
+    this.notify(db, key, 0, key.length, EVENT_EVICTED, 'evicted');
+    const verb = this.server.config.values['lazyfree-lazy-eviction'] ? 'UNLINK' : 'DEL';
+    if (this.propagation.active) this.propagation.feed(db.index, ArgVector.from([verb, key]));
   }
 
   /** Tells watchers, AOF and replicas of a key that the server itself removed. */

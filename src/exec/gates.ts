@@ -5,6 +5,7 @@
 import { DENYOOM, LOADING, NO_AUTH, NO_MULTI, PROTECTED, WRITE } from '../commands/command.js';
 import type { ResolvedCommand } from '../commands/context.js';
 import * as errors from '../resp/errors.js';
+import { ROOM } from './eviction.js';
 import { redirection } from './redirect.js';
 import type { Request } from './request.js';
 import type { Session } from './session.js';
@@ -37,11 +38,15 @@ function slotIsHere(request: Request): string | undefined {
   return request.server.cluster === undefined ? undefined : redirection(request);
 }
 
-function memoryLeft({ outOfMemory, session, command }: Request): string | undefined {
-  if (!outOfMemory) return undefined;
-  const denied = command.fullName === 'exec' ? queuedFlags(session) & DENYOOM : command.flags & DENYOOM;
-  return denied === 0 ? undefined : errors.OOM;
+/** Makes room first. Where there is none, a transaction may only end: what it queues takes memory as well. */
+function memoryLeft({ eviction, session, command }: Request): string | undefined {
+  if (!eviction.limited || eviction.makeRoom() === ROOM) return undefined;
+  if (command.fullName === 'exec') return (queuedFlags(session) & DENYOOM) === 0 ? undefined : errors.OOM;
+  const denied = session.inMulti ? !ENDS_MULTI.has(command.fullName) : (command.flags & DENYOOM) !== 0;
+  return denied ? errors.OOM : undefined;
 }
+
+const ENDS_MULTI: ReadonlySet<string> = new Set(['discard', 'quit', 'reset']);
 
 function diskWorks({ writeProblem, session, command }: Request): string | undefined {
   const problem = writeProblem();

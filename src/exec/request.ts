@@ -1,5 +1,6 @@
 import type { ResolvedCommand, ServerPort } from '../commands/context.js';
 import type { ArgVector } from '../resp/argVector.js';
+import type { Eviction } from './eviction.js';
 import type { Session } from './session.js';
 
 /** A request before the gates, and what they need of the executor. */
@@ -10,8 +11,7 @@ export interface Request {
   readonly server: ServerPort;
   /** Data files are being read: only commands that may run meanwhile do. */
   readonly loading: boolean;
-  /** maxmemory is reached and nothing can be evicted. */
-  readonly outOfMemory: boolean;
+  readonly eviction: Eviction;
   /** The reason why writes must be refused (AOF or RDB errors). */
   readonly writeProblem: () => string | undefined;
   /** Scratch for routing. */

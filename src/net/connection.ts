@@ -9,19 +9,30 @@
  *
  * Writing. Replies of a batch stand in the executor's reply writer; the {@link Outbox} hands them over: now, or, when the
  * AOF wants its bytes on disk first, at the end of the event loop's round. What the kernel does not take waits in `#queue`.
+ * A long value is sent from where the store has it, a piece at a time, so that it is never copied and never keeps others
+ * waiting (base/lease.ts).
  */
+
+import { allocateBytes } from '../base/growable.js';
+import { Parcel } from '../base/lease.js';
 import { type Executor, HELD_BACK } from '../exec/executor.js';
 import type { Session, Transport } from '../exec/session.js';
 import { ArgVector } from '../resp/argVector.js';
-import type { ReplyWriter } from '../resp/replyWriter.js';
+import type { Loan, ReplyWriter } from '../resp/replyWriter.js';
 import { INCOMPLETE, PROTOCOL_ERROR, REQUEST, RequestParser } from '../resp/requestParser.js';
 import type { Outbox } from './outbox.js';
 import type { Stream, StreamEvents } from './stream.js';
 
 /** An own buffer larger than this is let go when it is empty. */
 const KEEP_OWN_BYTES = 64 * 1024;
+/** What a connection costs beside its buffers: session, socket and their parts on the heap. */
+const CONNECTION_BYTES = 4096;
 /** Reading stops when this much has piled up behind a request that is held back. */
 const HELD_BACK_MAX_BYTES = 1024 * 1024;
+
+/** Long replies leave in pieces of this size, and so many bytes a round of the event loop, however fast their reader is. */
+const PIECE_BYTES = 256 * 1024;
+const ROUND_BYTES = 1024 * 1024;
 
 /** What a connection needs of the server around it. */
 export interface ConnectionHost {
@@ -53,14 +64,19 @@ export class Connection implements Transport, StreamEvents {
   #ownLength = 0;
   /** Arguments of an unfinished request, relative to `#own`. */
   #partialArgs: ArgVector | undefined;
-  readonly #queue: Buffer[] = [];
+  readonly #queue: Parcel[] = [];
   #queuedBytes = 0;
   #writing = false;
   #writingBytes = 0;
+  /** What the write under way is a piece of. */
+  #leaving: Parcel | undefined;
+  #pumpScheduled = false;
   #softLimitSinceMs = 0;
   #closeWhenFlushed = false;
   #readingPaused = false;
   #destroyed = false;
+  /** What the server's sum has of this connection's memory. */
+  #accountedBytes = 0;
 
   constructor(stream: Stream, host: ConnectionHost) {
     this.#stream = stream;
@@ -85,6 +101,15 @@ export class Connection implements Transport, StreamEvents {
 
   start(): void {
     this.#stream.start(this);
+    this.#account();
+  }
+
+  /** Brings the server's sum of buffers up to date: at the end of whatever changed them. */
+  #account(): void {
+    const buffers = (this.#own?.length ?? 0) + this.#queuedBytes + this.#writingBytes + this.session.queuedBytes;
+    const bytes = this.#destroyed ? 0 : CONNECTION_BYTES + buffers;
+    this.#host.executor.eviction.clientBuffers.bytesUsed += bytes - this.#accountedBytes;
+    this.#accountedBytes = bytes;
   }
 
   queryBufferBytes(): number {
@@ -122,6 +147,7 @@ export class Connection implements Transport, StreamEvents {
     if (this.#destroyed) return;
     const { heldBack } = this.session;
     if (heldBack !== undefined) this.#runHeldBack(heldBack);
+    this.#account();
     if (this.session.stalled || this.#destroyed) return;
     if (this.#readingPaused) {
       this.#readingPaused = false;
@@ -180,8 +206,9 @@ export class Connection implements Transport, StreamEvents {
       if (result === INCOMPLETE) break;
       requestStart = parser.pos;
       if (result === REQUEST) {
-        if (executor.execute(session, args) === HELD_BACK || session.closing) break;
-        if (executor.reply.length > outbox.flushBytes) {
+        const done = buf === this.#own ? this.#executeFromOwn(length, args) : executor.execute(session, args);
+        if (done === HELD_BACK || session.closing) break;
+        if (executor.reply.totalBytes > outbox.flushBytes) {
           outbox.deliver(this, from);
           outbox.flush();
           from = executor.reply.length;
@@ -195,6 +222,18 @@ export class Connection implements Transport, StreamEvents {
     executor.endBatch();
     this.#keepRest(buf, requestStart, length, args);
     outbox.deliver(this, from);
+    this.#account();
+  }
+
+  /** The last request in a large buffer is the last to look at it: the store may keep a long value where it is. */
+  #executeFromOwn(length: number, args: ArgVector): number {
+    const { executor } = this.#host;
+    const own = this.#own as Buffer;
+    if (this.#parser.pos < length || own.length <= KEEP_OWN_BYTES) return executor.execute(this.session, args);
+    executor.server.store.offer(own);
+    const result = executor.execute(this.session, args);
+    executor.server.store.offer(undefined);
+    return result;
   }
 
   #protocolError(text: string, sample: Uint8Array): void {
@@ -260,9 +299,10 @@ export class Connection implements Transport, StreamEvents {
   }
 
   #growOwn(capacity: number): void {
-    const grown = Buffer.allocUnsafeSlow(capacity);
+    const grown = allocateBytes(capacity);
     if (this.#own !== undefined) this.#own.copy(grown, 0, 0, this.#ownLength);
     this.#own = grown;
+    this.#account();
   }
 
   #queryBufferFull(bytes: number): void {
@@ -285,8 +325,7 @@ export class Connection implements Transport, StreamEvents {
   send(bytes: Uint8Array): void {
     if (this.#destroyed) return;
     const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    this.#queue.push(buffer);
-    this.#queuedBytes += buffer.length;
+    this.#enqueue(new Parcel(buffer, 0, buffer.length));
     this.#pump();
     this.#checkOutputLimit();
   }
@@ -300,8 +339,7 @@ export class Connection implements Transport, StreamEvents {
     const length = to - from;
     this.session.totalNetworkOut += length;
     if (this.#writing || this.#queue.length > 0) {
-      this.#queue.push(Buffer.from(buf.subarray(from, to)));
-      this.#queuedBytes += length;
+      this.#enqueue(copied(buf, from, to));
       this.#checkOutputLimit();
       return true;
     }
@@ -315,25 +353,68 @@ export class Connection implements Transport, StreamEvents {
     return false;
   }
 
+  /** Writes buf[from, to) with the long values that belong between. The memory of `buf` is free again at once. */
+  writePieces(buf: Buffer, from: number, to: number, loans: readonly Loan[]): void {
+    if (this.#destroyed) {
+      for (const { parcel } of loans) parcel.release();
+      return;
+    }
+    const queued = this.#queuedBytes;
+    let start = from;
+    for (const { at, parcel } of loans) {
+      this.#enqueue(copied(buf, start, at));
+      this.#enqueue(parcel);
+      start = at;
+    }
+    if (to > start) this.#enqueue(copied(buf, start, to));
+    this.session.totalNetworkOut += this.#queuedBytes - queued;
+    this.#pump();
+    this.#checkOutputLimit();
+  }
+
+  #enqueue(parcel: Parcel): void {
+    this.#queue.push(parcel);
+    this.#queuedBytes += parcel.length;
+  }
+
   onDrained(): void {
     this.#writing = false;
     this.#writingBytes = 0;
+    this.#leaving?.landed();
+    this.#leaving = undefined;
     this.#pump();
   }
 
   #pump(): void {
-    while (!this.#writing && this.#queue.length > 0 && !this.#destroyed) {
-      const next = this.#queue.shift() as Buffer;
-      this.#queuedBytes -= next.length;
-      if (!this.#stream.write(next, 0, next.length)) {
+    let left = ROUND_BYTES;
+    while (left > 0 && !this.#writing && this.#queue.length > 0 && !this.#destroyed) {
+      const parcel = this.#queue[0];
+      const { buf, from, to } = parcel.take(PIECE_BYTES);
+      this.#queuedBytes -= to - from;
+      left -= to - from;
+      if (parcel.length === 0) this.#queue.shift();
+      if (this.#stream.write(buf, from, to)) {
+        parcel.landed();
+      } else {
         this.#writing = true;
-        this.#writingBytes = next.length;
+        this.#writingBytes = to - from;
+        this.#leaving = parcel;
       }
     }
-    if (!this.#writing && this.#queue.length === 0) {
-      this.#softLimitSinceMs = 0;
-      this.#flushed();
-    }
+    this.#account();
+    if (this.#writing) return;
+    if (this.#queue.length > 0) return this.#pumpLater();
+    this.#softLimitSinceMs = 0;
+    this.#flushed();
+  }
+
+  #pumpLater(): void {
+    if (this.#pumpScheduled) return;
+    this.#pumpScheduled = true;
+    setImmediate(() => {
+      this.#pumpScheduled = false;
+      this.#pump();
+    });
   }
 
   #flushed(): void {
@@ -341,6 +422,7 @@ export class Connection implements Transport, StreamEvents {
   }
 
   #checkOutputLimit(): void {
+    this.#account();
     const { hardBytes, softBytes, softSeconds } = this.#host.maxOutputBytes();
     const bytes = this.outputBytes();
     const overHard = hardBytes > 0 && bytes >= hardBytes;
@@ -376,14 +458,23 @@ export class Connection implements Transport, StreamEvents {
     if (this.#destroyed) return;
     this.#destroyed = true;
     this.#stream.close();
+    this.#leaving?.release();
+    this.#leaving = undefined;
+    for (const parcel of this.#queue) parcel.release();
     this.#queue.length = 0;
     this.#queuedBytes = 0;
     this.#own = undefined;
     this.#ownLength = 0;
+    this.#account();
     this.#host.closed(this);
   }
 
   onClosed(_reason: string): void {
     this.destroy();
   }
+}
+
+/** A parcel of bytes whose memory is needed for something else. */
+function copied(buf: Buffer, from: number, to: number): Parcel {
+  return new Parcel(Buffer.from(buf.subarray(from, to)), 0, to - from);
 }

@@ -5,10 +5,14 @@
  *   reply.buf  │ replies to A │ replies to B │ replies to A │ ...
  *              0              #ends[0]       #ends[1]       #ends[2] = reply.length
  *
+ * Long values among the replies stay where they are (loans): a connection with one gets its bytes in pieces.
+ *
  * Without an AOF each batch leaves at once. With one, everything leaves at the end of the event loop's round, after the
  * AOF has been written (and fsynced, with `always`): many clients share that one write.
  */
-import type { ReplyWriter } from '../resp/replyWriter.js';
+import type { Loan, ReplyWriter } from '../resp/replyWriter.js';
+
+const NO_LOANS: readonly Loan[] = [];
 
 /** A round that has written this many bytes of replies does not wait for its end. */
 const FLUSH_BYTES = 1024 * 1024;
@@ -17,6 +21,8 @@ const FLUSH_BYTES = 1024 * 1024;
 export interface ReplyTarget {
   /** Writes buf[from, to). False: the target needs the memory for some time. */
   writeReplies(buf: Buffer, from: number, to: number): boolean;
+  /** The same with long values in between. The memory of `buf` is free again at once. */
+  writePieces(buf: Buffer, from: number, to: number, loans: readonly Loan[]): void;
   /** This round's replies are out. */
   afterDelivery(): void;
   destroy(): void;
@@ -63,12 +69,17 @@ export class Outbox {
     this.#flushing = true;
     const durable = !this.deferred || this.#beforeReplies();
     const { buf } = this.#reply;
+    const loans = this.#reply.hasLoans ? this.#reply.takeLoans() : NO_LOANS;
+    let loan = 0;
     let from = 0;
     let free = true;
     for (let i = 0; i < this.#connections.length; i++) {
       const connection = this.#connections[i];
       const to = this.#ends[i];
+      const firstLoan = loan;
+      while (loan < loans.length && loans[loan].at <= to) loan++;
       if (!durable) connection.destroy();
+      if (loan > firstLoan) connection.writePieces(buf, from, to, loans.slice(firstLoan, loan));
       else if (to > from && !connection.writeReplies(buf, from, to)) free = false;
       connection.afterDelivery();
       from = to;

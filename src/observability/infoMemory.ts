@@ -6,18 +6,18 @@ import type { InfoFields } from './infoFields.js';
 
 export function memorySection(server: ServerPort): InfoFields {
   const memory = memoryFigures(server);
-  const { usedBytes, peakBytes, dataBytes, heapBytes, reservedBytes, residentBytes } = memory;
+  const { usedBytes, peakBytes, reservedBytes, residentBytes } = memory;
   const { maxmemory } = server.config.values;
   const totalBytes = os.totalmem();
   return [
     ...withHuman('used_memory', usedBytes),
     ...withHuman('used_memory_rss', residentBytes),
     ...withHuman('used_memory_peak', peakBytes),
-    ['used_memory_peak_perc', percent(usedBytes, peakBytes)],
-    ['used_memory_overhead', heapBytes],
-    ['used_memory_startup', server.startupMemoryBytes],
-    ['used_memory_dataset', dataBytes],
-    ['used_memory_dataset_perc', percent(dataBytes, usedBytes)],
+    ['used_memory_peak_perc', `${memory.peakPercent.toFixed(2)}%`],
+    ['used_memory_overhead', memory.overheadBytes],
+    ['used_memory_startup', memory.startupBytes],
+    ['used_memory_dataset', memory.datasetBytes],
+    ['used_memory_dataset_perc', `${memory.datasetPercent.toFixed(2)}%`],
     ['allocator_allocated', usedBytes],
     ['allocator_active', reservedBytes],
     ['allocator_resident', residentBytes],
@@ -40,13 +40,12 @@ export function memorySection(server: ServerPort): InfoFields {
     ['allocator_frag_bytes', reservedBytes - usedBytes],
     ['allocator_rss_ratio', ratio(residentBytes, reservedBytes)],
     ['allocator_rss_bytes', residentBytes - reservedBytes],
-    // Heap and buffers are all that the process has: what the allocator got is what is resident.
+    // The allocator's share and the heap's cannot be told apart in what is resident.
     ['rss_overhead_ratio', '1.00'],
     ['rss_overhead_bytes', 0],
     ['mem_fragmentation_ratio', ratio(residentBytes, usedBytes)],
     ['mem_fragmentation_bytes', residentBytes - usedBytes],
-    // maxmemory limits the data.
-    ['mem_not_counted_for_evict', heapBytes],
+    ['mem_not_counted_for_evict', memory.uncountedBytes],
     ['mem_replication_backlog', 0],
     ['mem_total_replication_buffers', 0],
     ['mem_clients_slaves', 0],
@@ -54,9 +53,11 @@ export function memorySection(server: ServerPort): InfoFields {
     ['mem_cluster_links', memory.clusterLinkBytes],
     ['mem_aof_buffer', memory.aofBufferBytes],
     ['mem_allocator', `v8-${process.versions.v8}`],
-    ['active_defrag_running', 0],
+    ['active_defrag_running', server.store.defragmenter.sharePercent],
     ['lazyfree_pending_objects', 0],
     ['lazyfreed_objects', 0],
+    // The runtime's own memory, which is not part of used_memory.
+    ['node_heap_used', memory.heapBytes],
   ];
 }
 
@@ -79,10 +80,6 @@ export function human(bytes: number): string {
     unit++;
   }
   return `${value.toFixed(2)}${UNITS[unit]}`;
-}
-
-function percent(part: number, whole: number): string {
-  return `${(whole === 0 ? 0 : (part / whole) * 100).toFixed(2)}%`;
 }
 
 function ratio(a: number, b: number): string {

@@ -43,7 +43,10 @@ export function persistenceSection(server: ServerPort): InfoFields {
 
 export function statsSection(server: ServerPort): InfoFields {
   const { stats } = server;
+  const { defragmenter } = server.store;
   const { opsPerSec, inputKbps, outputKbps } = server.rates();
+  const sinceUs = stats.evictionExceededSinceUs;
+  const exceededUs = sinceUs < 0 ? 0 : server.clock.monotonicUs() - sinceUs;
   return [
     ['total_connections_received', stats.connectionsReceived],
     ['total_commands_processed', stats.commandsProcessed],
@@ -61,14 +64,13 @@ export function statsSection(server: ServerPort): InfoFields {
     ['sync_partial_ok', 0],
     ['sync_partial_err', 0],
     ['expired_keys', stats.expiredKeys],
-    // Due keys are found by their time, not by samples: there is no share of stale keys to estimate.
-    ['expired_stale_perc', '0.00'],
+    ['expired_stale_perc', stalePercent(server).toFixed(2)],
     ['expired_time_cap_reached_count', stats.expiredTimeCapReached],
     ['expire_cycle_cpu_milliseconds', Math.floor(stats.expireCycleCpuMs)],
     ['evicted_keys', stats.evictedKeys],
     ['evicted_clients', stats.evictedClients],
-    ['total_eviction_exceeded_time', 0],
-    ['current_eviction_exceeded_time', 0],
+    ['total_eviction_exceeded_time', Math.floor((stats.evictionExceededUs + exceededUs) / 1000)],
+    ['current_eviction_exceeded_time', Math.floor(exceededUs / 1000)],
     ['keyspace_hits', stats.keyspaceHits],
     ['keyspace_misses', stats.keyspaceMisses],
     ['pubsub_channels', 0],
@@ -78,11 +80,11 @@ export function statsSection(server: ServerPort): InfoFields {
     ['total_forks', 0],
     ['migrate_cached_sockets', 0],
     ['slave_expires_tracked_keys', 0],
-    ['active_defrag_hits', 0],
-    ['active_defrag_misses', 0],
-    ['active_defrag_key_hits', 0],
-    ['active_defrag_key_misses', 0],
-    ['total_active_defrag_time', 0],
+    ['active_defrag_hits', defragmenter.hits],
+    ['active_defrag_misses', defragmenter.misses],
+    ['active_defrag_key_hits', defragmenter.hits],
+    ['active_defrag_key_misses', defragmenter.misses],
+    ['total_active_defrag_time', Math.floor(defragmenter.activeUs / 1000)],
     ['current_active_defrag_time', 0],
     ['tracking_total_keys', 0],
     ['tracking_total_items', 0],
@@ -103,6 +105,21 @@ export function statsSection(server: ServerPort): InfoFields {
     ['acl_access_denied_key', 0],
     ['acl_access_denied_channel', 0],
   ];
+}
+
+/** No more keys than this are counted: where more are due, INFO need not tell how many exactly. */
+const COUNT_DUE_MAX = 10_000;
+
+/** Of the keys with an expire time, those that are over it and not reclaimed yet. */
+function stalePercent(server: ServerPort): number {
+  const nowMs = server.clock.nowMs();
+  let due = 0;
+  let expiring = 0;
+  for (const db of server.store.databases) {
+    due += db.countExpired(nowMs, COUNT_DUE_MAX - due);
+    expiring += db.expires;
+  }
+  return expiring === 0 ? 0 : (due / expiring) * 100;
 }
 
 /** A master without replicas, and so without a backlog. */

@@ -1,16 +1,25 @@
 /**
  * Replies in RESP2 or RESP3, written into one growing buffer. The writer is shared by all clients of a server: a batch of
  * requests is answered into it, then the connection takes the bytes and the writer starts again at 0.
+ *
+ * Long values are not copied: the writer borrows them, and whoever takes the bytes takes them as well.
+ *
+ *   buf     │ +OK␍␊$600000␍␊ │ ␍␊:1␍␊ │
+ *                            ^ loans[0].at: here go the 600000 bytes
  */
 import { decimalLength, writeInt } from '../base/bytes.js';
 import { copyWords, type DataRange, fillFrom, WORDWISE_MAX } from '../base/copy.js';
 import { formatDouble } from '../base/doubles.js';
+import type { Lease, Parcel } from '../base/lease.js';
 
 const CR = 0x0d;
 const LF = 0x0a;
 const INITIAL_BYTES = 64 * 1024;
 /** A buffer that grew beyond this is not kept for the next batch. */
 const KEEP_BYTES = 1024 * 1024;
+
+/** Values from this length on are lent, not copied: a copy would cost more than the system calls that this saves. */
+const LEND_FROM_BYTES = 256 * 1024;
 
 const TYPE_ARRAY = 0x2a; // *
 const TYPE_BULK = 0x24; // $
@@ -29,12 +38,20 @@ const NULL_BULK = Buffer.from('$-1\r\n');
 const NULL_ARRAY = Buffer.from('*-1\r\n');
 const NULL_RESP3 = Buffer.from('_\r\n');
 
+/** A long value whose bytes belong at position `at` of the replies. Whoever has it must release the parcel. */
+export interface Loan {
+  readonly at: number;
+  readonly parcel: Parcel;
+}
+
 export class ReplyWriter {
   buf: Buffer = Buffer.allocUnsafeSlow(INITIAL_BYTES);
   /** The same memory as `buf`. */
   #data = dataOf(this.buf);
-  /** Bytes written since the last {@link reset}. */
-  length = 0;
+  /** Values to be sent from where they are, by their position. */
+  #loans: Loan[] = [];
+  #lentBytes = 0;
+  #length = 0;
   /** 2 or 3: of the client being answered. */
   protocol = 2;
   /** Error replies written so far, ever. The executor reads it to see whether a command failed. */
@@ -42,9 +59,40 @@ export class ReplyWriter {
   /** The last error written. */
   lastError = '';
 
+  /** Bytes written since the last {@link reset}, without loans. Can be set back: what was written behind is forgotten. */
+  get length(): number {
+    return this.#length;
+  }
+
+  set length(length: number) {
+    this.#length = length;
+    while (this.#loans.length > 0 && this.#loans[this.#loans.length - 1].at > length) {
+      const { parcel } = this.#loans.pop() as Loan;
+      this.#lentBytes -= parcel.length;
+      parcel.release();
+    }
+  }
+
+  /** Bytes of replies, with loans. */
+  get totalBytes(): number {
+    return this.#length + this.#lentBytes;
+  }
+
+  get hasLoans(): boolean {
+    return this.#loans.length > 0;
+  }
+
+  /** Hands the loans to the caller, who releases them. */
+  takeLoans(): readonly Loan[] {
+    const taken = this.#loans;
+    this.#loans = [];
+    this.#lentBytes = 0;
+    return taken;
+  }
+
   /** Forgets what was written. A buffer that became very large is let go. */
   reset(): void {
-    this.length = 0;
+    this.#length = 0;
     if (this.buf.length > KEEP_BYTES) this.#use(Buffer.allocUnsafeSlow(INITIAL_BYTES));
   }
 
@@ -52,7 +100,7 @@ export class ReplyWriter {
   detach(): Buffer {
     const taken = this.buf;
     this.#use(Buffer.allocUnsafeSlow(INITIAL_BYTES));
-    this.length = 0;
+    this.#length = 0;
     return taken;
   }
 
@@ -113,13 +161,14 @@ export class ReplyWriter {
     }
     out[at++] = CR;
     out[at++] = LF;
-    this.length = at;
+    this.#length = at;
   }
 
   /** A bulk string of a value in the store: the same as {@link bulk}, the fastest way out of shared memory. */
   view(value: DataRange): void {
     const { start } = value;
     const length = value.end - start;
+    if (length >= LEND_FROM_BYTES && value.lease !== undefined) return this.#borrow(value, value.lease);
     let at = this.#reserve(length + 24);
     const out = this.buf;
     out[at++] = TYPE_BULK;
@@ -131,7 +180,16 @@ export class ReplyWriter {
     at += length;
     out[at++] = CR;
     out[at++] = LF;
-    this.length = at;
+    this.#length = at;
+  }
+
+  #borrow({ buf, start, end }: DataRange, lease: Lease): void {
+    this.#header(TYPE_BULK, end - start);
+    this.#lentBytes += end - start;
+    this.#loans.push({ at: this.#length, parcel: lease.lend(buf as Buffer, start, end) });
+    const at = this.#reserve(2);
+    this.buf[at] = CR;
+    this.buf[at + 1] = LF;
   }
 
   /** A bulk string of a whole array of bytes. */
@@ -244,7 +302,7 @@ export class ReplyWriter {
     const end = writeInt(buf, at + 1, value);
     buf[end] = CR;
     buf[end + 1] = LF;
-    this.length = end + 2;
+    this.#length = end + 2;
   }
 
   #line(type: number, text: string): void {
@@ -258,15 +316,15 @@ export class ReplyWriter {
 
   /** Makes room for `bytes` more, counts them as written and returns where they go. */
   #reserve(bytes: number): number {
-    const at = this.length;
+    const at = this.#length;
     if (at + bytes > this.buf.length) this.#grow(at + bytes);
-    this.length = at + bytes;
+    this.#length = at + bytes;
     return at;
   }
 
   #grow(needed: number): void {
     const grown = Buffer.allocUnsafeSlow(Math.max(needed, this.buf.length * 2));
-    grown.set(this.buf.subarray(0, this.length));
+    grown.set(this.buf.subarray(0, this.#length));
     this.#use(grown);
   }
 

@@ -42,7 +42,7 @@ export class Clients implements ClientsPort, ConnectionHost {
       return refuse(stream, TOO_MANY);
     }
     const { server } = this.executor;
-    if (this.#config.values['protected-mode'] && !server.passwordRequired && !stream.local) {
+    if (!stream.local && this.#isProtected()) {
       stats.rejectedConnections++;
       return refuse(stream, PROTECTED_MODE);
     }
@@ -57,6 +57,16 @@ export class Clients implements ClientsPort, ConnectionHost {
     stats.connectionsReceived++;
     server.log('verbose', `Accepted ${stream.peerAddress}`);
     connection.start();
+  }
+
+  /**
+   * Whether only this machine may connect: without a password, unless the operator chose the addresses to listen on. That
+   * exception is the rule of Redis 3.2 to 6; Redis 7 dropped it, and with it a cluster of hosts with `bind 0.0.0.0` alone.
+   * A `protected-mode yes` of the operator's own always counts.
+   */
+  #isProtected(): boolean {
+    if (!this.#config.values['protected-mode'] || this.executor.server.passwordRequired) return false;
+    return this.#config.isExplicit('protected-mode') || !this.#config.isExplicit('bind');
   }
 
   // ---------------------------------------------------------------- ConnectionHost
@@ -94,6 +104,10 @@ export class Clients implements ClientsPort, ConnectionHost {
 
   get count(): number {
     return this.#byId.size;
+  }
+
+  get bytesUsed(): number {
+    return this.executor.eviction.clientBuffers.bytesUsed;
   }
 
   *all(): Iterable<ClientPort> {

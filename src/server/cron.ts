@@ -1,6 +1,7 @@
 /** Work by the clock: expiry, the index's growth, idle clients, AOF syncs, rates. */
 
 import type { ServerPort } from '../commands/context.js';
+import { DefragCycle } from '../exec/defragCycle.js';
 import type { Executor } from '../exec/executor.js';
 import { ExpireCycle } from '../exec/expireCycle.js';
 import type { Aof } from './aof.js';
@@ -9,8 +10,8 @@ import type { Rates } from './stats.js';
 
 /** Units of background work of the store a slice; a slice stays well below a millisecond. */
 const STORE_UNITS = 256;
-/** While work remains, slices follow each other with this pause, so that they take a quarter of the time at most. */
-const BEHIND_PAUSE_MS = 3;
+/** How long a slice takes at most, about. */
+const SLICE_MS = 0.8;
 const RATE_SAMPLE_MS = 100;
 
 /** What the clock drives. */
@@ -19,33 +20,48 @@ export interface CronHost extends ServerPort {
   readonly aof: Aof;
   readonly clients: Clients;
   readonly rateMeter: Rates;
-  checkMemory(): void;
   refreshGates(): void;
 }
 
 export class Cron {
   readonly #server: CronHost;
   readonly #expireCycle: ExpireCycle;
+  readonly #defragCycle: DefragCycle;
   #timer: NodeJS.Timeout | undefined;
   #behindTimer: NodeJS.Timeout | undefined;
+  #evicting: NodeJS.Immediate | undefined;
   #lastSampleMs = 0;
   #lastSecondMs = 0;
 
   constructor(server: CronHost) {
     this.#server = server;
     this.#expireCycle = new ExpireCycle(server.executor);
+    this.#defragCycle = new DefragCycle(server);
   }
 
   start(): void {
     this.#schedule();
+    this.#server.executor.eviction.onBehind = () => {
+      this.#evicting ??= setImmediate(() => this.#evict());
+    };
     this.#server.config.onChange('hz', () => this.#schedule());
   }
 
   stop(): void {
     clearInterval(this.#timer);
     clearTimeout(this.#behindTimer);
+    clearImmediate(this.#evicting);
+    this.#server.executor.eviction.onBehind = undefined;
     this.#timer = undefined;
     this.#behindTimer = undefined;
+    this.#evicting = undefined;
+  }
+
+  /** One slice a round of the event loop, so that requests are served in between. */
+  #evict(): void {
+    this.#evicting = undefined;
+    this.#server.executor.eviction.slice();
+    this.#server.aof.flush();
   }
 
   #schedule(): void {
@@ -57,7 +73,6 @@ export class Cron {
     const server = this.#server;
     const nowMs = server.clock.nowMs();
     this.#background();
-    server.checkMemory();
     server.refreshGates();
     // Expired keys were propagated, and everysec has its second: also when no client says anything.
     server.aof.flush();
@@ -68,7 +83,7 @@ export class Cron {
     if (nowMs - this.#lastSecondMs >= 1000) {
       this.#lastSecondMs = nowMs;
       server.clients.closeIdle();
-      server.stats.peakMemoryBytes = Math.max(server.stats.peakMemoryBytes, server.store.usedBytes());
+      server.stats.peakMemoryBytes = Math.max(server.stats.peakMemoryBytes, server.usedMemoryBytes());
     }
   }
 
@@ -76,11 +91,19 @@ export class Cron {
     const server = this.#server;
     const dueLeft = server.activeExpire && this.#expireCycle.run();
     const storeLeft = server.store.step(STORE_UNITS);
-    if (!dueLeft && !storeLeft) return;
+    // One slice after the other would be a long one: what can wait, waits.
+    const isBehind = dueLeft || storeLeft || this.#defragCycle.run();
+    if (!isBehind) return;
     if (this.#behindTimer !== undefined || this.#timer === undefined) return;
     this.#behindTimer = setTimeout(() => {
       this.#behindTimer = undefined;
       this.#background();
-    }, BEHIND_PAUSE_MS);
+    }, this.#pauseMs());
+  }
+
+  /** While work remains, slices follow each other with a pause that leaves them a quarter of the time, or more with effort. */
+  #pauseMs(): number {
+    const percent = 25 + 2 * (this.#server.config.values['active-expire-effort'] - 1);
+    return Math.max(1, Math.round(SLICE_MS * (100 / percent - 1)));
   }
 }

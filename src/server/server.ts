@@ -64,8 +64,7 @@ export class Server implements ServerPort {
   readonly aof: Aof;
   readonly outbox: Outbox;
   activeExpire = true;
-  /** Memory of the process when the server was ready, its data not yet loaded. */
-  readonly startupMemoryBytes = process.memoryUsage().rss;
+  readonly startupMemoryBytes: number;
   /** The port that clients connect to; differs from the directive when that is 0 in tests. */
   port = 0;
 
@@ -102,6 +101,7 @@ export class Server implements ServerPort {
       log: (level, text) => this.log(level, text),
     });
     this.#listenToConfig();
+    this.startupMemoryBytes = this.usedMemoryBytes();
   }
 
   get cluster(): ClusterPort | undefined {
@@ -216,7 +216,6 @@ export class Server implements ServerPort {
     executor.gated =
       this.cluster !== undefined ||
       executor.loading ||
-      this.config.values.maxmemory > 0 ||
       this.clients.paused ||
       executor.pause.activeAt(this.clock.nowMs()) ||
       this.aof.writer?.error !== undefined;
@@ -236,16 +235,15 @@ export class Server implements ServerPort {
     return error === undefined ? undefined : `MISCONF Errors writing to the AOF file: ${error}`;
   }
 
-  checkMemory(): void {
-    const { maxmemory } = this.config.values;
-    this.executor.outOfMemory = maxmemory > 0 && this.store.usedBytes() > maxmemory;
-  }
-
   #listenToConfig(): void {
     const { config } = this;
-    config.onChange('maxmemory', () => {
-      this.refreshGates();
-      this.checkMemory();
+    config.onChange('maxmemory', (limitBytes) => {
+      const usedBytes = this.executor.eviction.usedBytes;
+      if (limitBytes === 0 || usedBytes <= limitBytes) return;
+      this.log(
+        'warning',
+        `maxmemory is now ${limitBytes} bytes, ${usedBytes} are in use: keys will be evicted or writes refused.`,
+      );
     });
     config.onChange('loglevel', (level) => this.#options.logger.setLevel(level));
     config.onChange('appendonly', () => 'appendonly can only be changed at start in this version');
@@ -262,6 +260,14 @@ export class Server implements ServerPort {
 
   rates(): { opsPerSec: number; inputKbps: number; outputKbps: number } {
     return this.rateMeter.current();
+  }
+
+  usedMemoryBytes(): number {
+    return this.executor.eviction.usedBytes + this.uncountedMemoryBytes();
+  }
+
+  uncountedMemoryBytes(): number {
+    return this.executor.reply.buf.length + this.persistence.aofBufferBytes;
   }
 
   lruClock(): number {
@@ -327,6 +333,9 @@ function persistencePort(server: Server): PersistencePort {
     },
     get loading() {
       return server.executor.loading;
+    },
+    get aofBufferBytes() {
+      return server.aof.writer?.stats().bufferLengthBytes ?? 0;
     },
     infoFields: () => {
       const progress = server.aof.loader?.progress();

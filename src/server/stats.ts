@@ -21,6 +21,8 @@ export function newStats(): Stats {
     clientOutputBufferLimitDisconnections: 0,
     clientQueryBufferLimitDisconnections: 0,
     aclAccessDeniedAuth: 0,
+    evictionExceededUs: 0,
+    evictionExceededSinceUs: -1,
     peakMemoryBytes: 0,
     errors: new Map(),
   };

@@ -9,6 +9,7 @@ import type { Random } from '../base/prng.js';
 
 const LRU_MASK = 0xffffff;
 const LFU_INITIAL = 5;
+const LFU_MAX = 255;
 
 export function lruSeconds(nowMs: number): number {
   return Math.floor(nowMs / 1000) & LRU_MASK;
@@ -31,10 +32,7 @@ export function lfuInitial(nowMs: number): number {
 
 /** The counter after the decay of the minutes that went by; `decayMinutes` 0 never decays. */
 export function lfuCounter(bits: number, nowMs: number, decayMinutes: number): number {
-  const then = bits >> 8;
-  const now = lfuMinutes(nowMs);
-  const elapsed = now >= then ? now - then : 0xffff - then + now;
-  const periods = decayMinutes > 0 ? Math.floor(elapsed / decayMinutes) : 0;
+  const periods = decayMinutes > 0 ? Math.floor(lfuElapsedMinutes(bits, nowMs) / decayMinutes) : 0;
   return Math.max(0, (bits & 0xff) - periods);
 }
 
@@ -42,13 +40,20 @@ export function lfuCounter(bits: number, nowMs: number, decayMinutes: number): n
 export function lfuTouched(
   bits: number,
   nowMs: number,
-  settings: { logFactor: number; decayMinutes: number },
+  decayMinutes: number,
+  logFactor: number,
   random: Random,
 ): number {
-  let counter = lfuCounter(bits, nowMs, settings.decayMinutes);
-  if (counter < 255) {
+  let counter = lfuCounter(bits, nowMs, decayMinutes);
+  if (counter < LFU_MAX) {
     const base = Math.max(0, counter - LFU_INITIAL);
-    if (random.nextFloat() < 1 / (base * settings.logFactor + 1)) counter++;
+    if (random.nextFloat() < 1 / (base * logFactor + 1)) counter++;
   }
   return (lfuMinutes(nowMs) << 8) | counter;
+}
+
+function lfuElapsedMinutes(bits: number, nowMs: number): number {
+  const then = bits >> 8;
+  const now = lfuMinutes(nowMs);
+  return now >= then ? now - then : 0xffff - then + now;
 }

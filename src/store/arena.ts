@@ -10,10 +10,12 @@
  * A page serves one class and keeps its own free list, so a page that runs empty can serve any other class, a segment
  * whose pages are all empty goes back, and a sparse page can be emptied by moving the few entries it still has.
  *
- * Invariants: used[p] blocks of page p are out; a page with room is on the list of its class, a full one is not; an empty
- * page is given back unless no other page of its class has room; usedBytes is the sum of the blocks' sizes.
+ * Invariants: used[p] blocks of page p are out; a page with room is on the list of its class unless it is being evacuated, a
+ * full one is not; an empty page is given back unless no other page of its class has room; usedBytes is the sum of the
+ * blocks' sizes, pageBytes of the pages'.
  */
 import { assert } from '../base/assert.js';
+import type { Released } from './released.js';
 import {
   GRANULES_PER_SEGMENT,
   KIND_LARGE,
@@ -29,12 +31,15 @@ import {
   CLASS_UNITS,
   FIRST_LARGE_CLASS,
   GRANULE_SHIFT,
+  GRANULE_UNITS,
   LARGE_PAGE_GRANULES,
   NO_CLASS,
   UNIT_SHIFT,
 } from './sizeClass.js';
 
 const NONE = -1;
+/** In place of both neighbours of a page that is on no list, because nothing more shall be put into it. */
+const EVACUATING = -2;
 
 export class Arena {
   readonly segments: Segments;
@@ -44,6 +49,8 @@ export class Arena {
   usedBytes = 0;
   /** Number of blocks that are out. */
   usedBlocks = 0;
+  /** Bytes of all pages that are taken. */
+  pageBytes = 0;
 
   /** The class of each granule's page. */
   private classes = new Uint8Array(GRANULES_PER_SEGMENT).fill(NO_CLASS);
@@ -106,11 +113,47 @@ export class Arena {
     this.segments.reset();
     this.usedBytes = 0;
     this.usedBlocks = 0;
+    this.pageBytes = 0;
+  }
+
+  /** One more than the highest granule that a page may begin at. */
+  get granules(): number {
+    return this.segments.count * GRANULES_PER_SEGMENT;
+  }
+
+  /** The class of the page that begins at this granule; NO_CLASS when none does. */
+  pageClass(granule: number): number {
+    const cls = this.classes[granule];
+    return cls >= FIRST_LARGE_CLASS && (granule & (LARGE_PAGE_GRANULES - 1)) !== 0 ? NO_CLASS : cls;
+  }
+
+  /** How many blocks of the page are out. */
+  pageUsed(page: number): number {
+    return this.used[page];
+  }
+
+  /** Lets nothing more be put into a page that has room; it is given back as soon as it is empty. */
+  evacuate(page: number): void {
+    this.unlink(page, this.classes[page]);
+    this.next[page] = EVACUATING;
+    this.prev[page] = EVACUATING;
+  }
+
+  /** Takes {@link evacuate} back, where that was asked for. */
+  keep(page: number): void {
+    if (this.next[page] === EVACUATING) this.link(page, this.classes[page]);
+  }
+
+  /** Whether the page of a block that is out is being evacuated. */
+  isLeaving(ref: number): boolean {
+    const granule = ref >>> GRANULE_SHIFT;
+    const page = this.classes[granule] < FIRST_LARGE_CLASS ? granule : granule & ~(LARGE_PAGE_GRANULES - 1);
+    return this.next[page] === EVACUATING;
   }
 
   /** Background work: gives memory back. Answers whether more remains. */
-  trim(): boolean {
-    return this.segments.trim();
+  trim(released: Released): boolean {
+    return this.segments.trim(released);
   }
 
   private takePage(cls: number): number {
@@ -121,12 +164,15 @@ export class Arena {
     this.freeHead[page] = 0;
     this.used[page] = 0;
     this.touched[page] = 0;
+    this.pageBytes += pageBytesOf(cls);
     this.link(page, cls);
     return page;
   }
 
   private givePage(page: number, cls: number): void {
-    this.unlink(page, cls);
+    if (this.next[page] !== EVACUATING) this.unlink(page, cls);
+    this.next[page] = NONE;
+    this.pageBytes -= pageBytesOf(cls);
     this.classes.fill(NO_CLASS, page, page + (cls >= FIRST_LARGE_CLASS ? LARGE_PAGE_GRANULES : 1));
     this.segments.givePage(page);
   }
@@ -166,16 +212,21 @@ export class Arena {
     this.segments.verify((granule) => this.classes[granule] !== NO_CLASS && granule < this.classes.length);
     const roomy = this.verifyLists();
     let usedBytes = 0;
+    let pageBytes = 0;
     for (let page = 0; page < this.classes.length; page++) {
       const cls = this.classes[page];
       if (cls === NO_CLASS) continue;
       const free = this.verifyPage(page, cls, live);
-      assert(roomy.has(page) === this.used[page] < CLASS_BLOCKS[cls], 'a page is listed when it has room');
+      const leaving = this.isLeaving(page << GRANULE_SHIFT);
+      assert(!leaving || (this.used[page] > 0 && !roomy.has(page)), 'a page being evacuated is listed nowhere');
+      assert(leaving || roomy.has(page) === this.used[page] < CLASS_BLOCKS[cls], 'a page is listed when it has room');
       assert(this.used[page] + free === this.touched[page], 'blocks of a page are out or free');
       usedBytes += this.used[page] * CLASS_UNITS[cls] * 8;
+      pageBytes += pageBytesOf(cls);
       if (cls >= FIRST_LARGE_CLASS) page += LARGE_PAGE_GRANULES - 1;
     }
     assert(usedBytes === this.usedBytes, `blocks take ${usedBytes} bytes, counted ${this.usedBytes}`);
+    assert(pageBytes === this.pageBytes, `pages take ${pageBytes} bytes, counted ${this.pageBytes}`);
   }
 
   private verifyLists(): Set<number> {
@@ -211,6 +262,10 @@ export class Arena {
     assert(used === this.used[page], `${used} blocks of the page are live, ${this.used[page]} are out`);
     return free.size;
   }
+}
+
+function pageBytesOf(cls: number): number {
+  return (cls < FIRST_LARGE_CLASS ? GRANULE_UNITS : GRANULE_UNITS * LARGE_PAGE_GRANULES) << UNIT_SHIFT;
 }
 
 function widened<T extends Int32Array | Uint16Array>(from: T, to: T): T {

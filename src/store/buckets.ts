@@ -9,6 +9,7 @@
  * word; a free one is all zeros except its child word, which links the free ones.
  */
 import { assert } from '../base/assert.js';
+import type { ByteCount } from './types.js';
 
 export const BUCKET_WORDS = 16;
 export const BUCKET_BYTES = BUCKET_WORDS * 4;
@@ -25,8 +26,10 @@ export const INDEX_MASK = CHUNK_BUCKETS - 1;
 /** Chunks that are kept for the next taker; the collector gets the rest. */
 const KEEP = 16;
 
-/** The chunks that no table of the server uses at the moment. */
-export class ChunkPool {
+/** The chunks that no table of the server uses at the moment, and what is in use. */
+export class ChunkPool implements ByteCount {
+  /** Bytes of the buckets that tables use, and of wheels and slot lists: the index of the whole store. */
+  bytesUsed = 0;
   private readonly free: Int32Array[] = [];
 
   take(): Int32Array {
@@ -54,6 +57,7 @@ export class OverflowBuckets {
 
   take(): number {
     this.used++;
+    this.pool.bytesUsed += BUCKET_BYTES;
     const free = this.freeHead;
     if (free !== 0) {
       const chunk = this.chunks[(free - 1) >>> CHUNK_SHIFT];
@@ -72,12 +76,14 @@ export class OverflowBuckets {
     chunk.fill(0, base, base + BUCKET_WORDS);
     chunk[base] = this.freeHead;
     this.freeHead = bucket;
+    this.pool.bytesUsed -= BUCKET_BYTES;
     if (--this.used === 0) this.reset();
   }
 
   /** Forgets all buckets. */
   reset(): void {
     while (this.chunks.length > 0) this.pool.give(this.chunks.pop()!);
+    this.pool.bytesUsed -= this.used * BUCKET_BYTES;
     this.freeHead = 0;
     this.used = 0;
     this.touched = 0;

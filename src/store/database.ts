@@ -8,15 +8,23 @@
  * The store knows no clock: an expired entry is there until somebody deletes it.
  */
 import { assert } from '../base/assert.js';
-import { EXPIRES, HANDLE } from './entry.js';
+import { EXPIRE_UNITS, EXPIRES, HANDLE, SLOT_UNITS } from './entry.js';
 import { ExpiryWheel } from './expiry.js';
 import { Keyspace } from './keyspace.js';
 import type { StoredObject } from './objects.js';
+import { randomEntry, Sampler } from './sampling.js';
+import { UNIT_BYTES } from './sizeClass.js';
 import { SlotIndex } from './slots.js';
 import { Table } from './table.js';
 import { type ByteView, ENCODING_DEFAULT, ENCODING_RAW, NO_EXPIRE, type Ref, TYPE_STRING } from './types.js';
 
+/** How many keys of one slot of the wheel are compared to find the next to expire. */
+const NEAREST_LOOKS = 16;
+
 export class Database extends Keyspace {
+  private readonly sampler = new Sampler();
+  private readonly isExpiring = (ref: Ref): boolean => (this.word1(ref) & EXPIRES) !== 0;
+
   /** Makes the key a string with this value and expire time (NO_EXPIRE for none), whatever it was before. */
   put(kbuf: Uint8Array, ks: number, ke: number, vbuf: Uint8Array, vs: number, ve: number, expireAtMs: number): Ref {
     const old = this.find(kbuf, ks, ke);
@@ -67,17 +75,17 @@ export class Database extends Keyspace {
 
   /**
    * Changes the length of a string: what fits of it stays, new bytes are zero; growing again and again costs no more than
-   * in proportion to what is added. Answers the writable value; the entry may have moved to {@link lastRef}.
+   * in proportion to what is added. Answers the value, to be written from `writeFrom` to `writeTo` (the rest may be on its
+   * way to a client); the entry may have moved to {@link lastRef}.
    */
-  resizeValue(ref: Ref, newLength: number): ByteView {
-    const length = this.valueLength(ref);
+  resizeValue(ref: Ref, newLength: number, writeFrom = 0, writeTo = newLength): ByteView {
     const moved =
-      (this.word1(ref) & HANDLE) !== 0 ? this.resizeLarge(ref, newLength) : this.resizeInline(ref, newLength);
+      (this.word1(ref) & HANDLE) !== 0
+        ? this.resizeLarge(ref, newLength, writeFrom, writeTo)
+        : this.resizeInline(ref, newLength);
     this.moved = moved;
     this.setEncoding(moved, ENCODING_RAW);
-    const view = this.readValue(moved);
-    if (newLength > length) view.buf.fill(0, view.start + length, view.end);
-    return view;
+    return this.readValue(moved);
   }
 
   /** Where resizeValue left the entry. */
@@ -163,7 +171,8 @@ export class Database extends Keyspace {
   clear(): void {
     const dead = this.table;
     this.table = new Table(dead.ownerId, this.reader, this.hasher, this.memory.pool);
-    this.wheel = new ExpiryWheel(this.memory.arena.segments, this.memory.expireDistance);
+    this.wheel.discard();
+    this.wheel = new ExpiryWheel(this.memory.arena.segments, this.memory.expireDistance, this.memory.pool);
     if (this.slots !== undefined) this.slots = new SlotIndex(this.words);
     this.memory.bury(dead);
   }
@@ -195,7 +204,41 @@ export class Database extends Keyspace {
 
   /** A random entry, each with the same probability; 0 when there is none. */
   randomRef(): Ref {
-    return this.table.random(this.random);
+    return randomEntry(this.table, this.random);
+  }
+
+  /**
+   * Finds about `wanted` entries by chance, one at least if there is any; with `expiring`, only entries that have an expire
+   * time. Answers how many; {@link sampled} names them until the next write.
+   */
+  sample(wanted: number, expiring: boolean): number {
+    if (!expiring) return this.sampler.any(this.table, wanted, this.random);
+    return this.sampler.expiring(this.table, this.wheel, wanted, this.random, this.isExpiring);
+  }
+
+  sampled(i: number): Ref {
+    return this.sampler.found[i];
+  }
+
+  /** The entry that expires first, or one that expires at about the same time; 0 when none does. */
+  nearestToExpire(nowMs: number): Ref {
+    const due = this.wheel.nextDue(nowMs);
+    return due !== 0 ? due : this.wheel.nearest(NEAREST_LOOKS);
+  }
+
+  /** How many entries are due and not deleted yet, counted up to `limit`. */
+  countExpired(nowMs: number, limit: number): number {
+    return this.wheel.countDue(nowMs, limit);
+  }
+
+  /** What {@link holds} wants to know of an entry. */
+  hashOf(ref: Ref): number {
+    return this.reader.hash(ref, this.hasher);
+  }
+
+  /** Whether the reference, which may have died since its hash was asked for, still names an entry (see table.ts). */
+  holds(hash: number, ref: Ref): boolean {
+    return this.table.holds(hash, ref);
   }
 
   /** Cluster mode: how many keys a slot has. O(1). */
@@ -230,9 +273,24 @@ export class Database extends Keyspace {
     return this.table.step(units);
   }
 
-  /** Bytes of index, wheel and slot lists. */
+  /** Bytes of index, wheel and slot lists. What of them lies in the entries is not counted. */
   get indexBytes(): number {
-    return this.table.bytesUsed + this.wheel.bytesUsed + (this.slots?.bytesUsed ?? 0);
+    return this.tableBytes + this.wheel.bytesUsed + (this.slots?.bytesUsed ?? 0);
+  }
+
+  /** Bytes of the table that finds the keys. */
+  get tableBytes(): number {
+    return this.table.bytesUsed;
+  }
+
+  /** Bytes that expire times take: the wheel, and time and links in each entry that has one. */
+  get expiryBytes(): number {
+    return this.wheel.bytesUsed + this.wheel.count * EXPIRE_UNITS * UNIT_BYTES;
+  }
+
+  /** Bytes of the slots' lists, with the links in each entry; 0 outside cluster mode. */
+  get slotBytes(): number {
+    return this.slots === undefined ? 0 : this.slots.bytesUsed + this.size * SLOT_UNITS * UNIT_BYTES;
   }
 
   /** Checks the three structures against each other and visits every entry. */

@@ -155,5 +155,7 @@ export class EntryReader {
 }
 
 function wholeOf(large: LargeBytes, view: ByteView): ByteView {
-  return view.set(large.bytes, large.data, 0, large.length);
+  view.set(large.bytes, large.data, 0, large.length);
+  view.lease = large.lease;
+  return view;
 }

@@ -15,8 +15,9 @@
  * a bit of `occupied` is set when that list is not empty; count is their number, sum the sum of (time - base), clamped.
  */
 import { assert } from '../base/assert.js';
+import type { Random } from '../base/prng.js';
 import { SEGMENT_SHIFT, type Segments, UNIT_MASK } from './segments.js';
-import { NO_EXPIRE, type Ref } from './types.js';
+import { type ByteCount, NO_EXPIRE, type Ref } from './types.js';
 
 const LEVELS = 6;
 const SLOTS = 256;
@@ -27,6 +28,8 @@ const LOW = 0x1000000;
 const SUM_CLAMP_MS = 2 ** 40;
 /** How many entries that are not due one call moves or looks at. */
 const WORK_PER_CALL = 64;
+/** Samples lie up to this many entries apart: neighbours on a list were often written together. */
+const SAMPLE_STRIDE = 16;
 
 export class ExpiryWheel {
   count = 0;
@@ -40,7 +43,10 @@ export class ExpiryWheel {
   private sum = 0;
   private heads = NO_HEADS;
   private occupied = NO_HEADS;
+  /** Where {@link sample} goes on: an entry of the wheel, or 0. */
+  private hand: Ref = 0;
 
+  private readonly memory: ByteCount;
   private readonly words: Int32Array[];
   private readonly doubles: Float64Array[];
   /** Units between the expire time and the header. */
@@ -49,7 +55,9 @@ export class ExpiryWheel {
   private readonly next: number;
   private readonly prev: number;
 
-  constructor(segments: Segments, distanceUnits: number) {
+  /** `memory` counts the bytes that the wheel itself takes. */
+  constructor(segments: Segments, distanceUnits: number, memory: ByteCount) {
+    this.memory = memory;
     this.words = segments.words;
     this.doubles = segments.doubles;
     this.distance = distanceUnits;
@@ -59,6 +67,13 @@ export class ExpiryWheel {
 
   get bytesUsed(): number {
     return this.heads.byteLength + this.occupied.byteLength;
+  }
+
+  /** Gives all memory back at once; the wheel is of no use afterwards. */
+  discard(): void {
+    this.memory.bytesUsed -= this.bytesUsed;
+    this.heads = NO_HEADS;
+    this.occupied = NO_HEADS;
   }
 
   /** The expire time of an entry that has one. */
@@ -75,6 +90,7 @@ export class ExpiryWheel {
     if (this.heads === NO_HEADS) {
       this.heads = new Int32Array(LEVELS * SLOTS);
       this.occupied = new Int32Array((LEVELS * SLOTS) / 32);
+      this.memory.bytesUsed += this.bytesUsed;
     }
     if (this.count === 0) this.base = atMs;
     this.doubles[ref >>> SEGMENT_SHIFT][(ref & UNIT_MASK) - this.distance] = atMs;
@@ -104,6 +120,7 @@ export class ExpiryWheel {
     this.doubles[moved >>> SEGMENT_SHIFT][(moved & UNIT_MASK) - this.distance] = atMs;
     this.setLink(moved, this.next, next);
     this.setLink(moved, this.prev, prev);
+    if (this.hand === ref) this.hand = moved;
     if (next !== 0) this.setLink(next, this.prev, moved);
     if (prev !== 0) this.setLink(prev, this.next, moved);
     else if (this.pending === ref) this.pending = moved;
@@ -143,13 +160,81 @@ export class ExpiryWheel {
     return this.count > 0 && (this.cursorMs < untilMs || (this.cursorMs === untilMs && this.pending !== 0));
   }
 
+  /**
+   * The entry that expires first, or one in the same slot of the wheel: `looks` bounds how many are compared. 0 when there
+   * is none.
+   */
+  nearest(looks: number): Ref {
+    if (this.count === 0) return 0;
+    const pending = this.earliestOn(this.pending, looks);
+    for (let level = 0; level < LEVELS; level++) {
+      const digit = this.nextOccupied(level, this.digitOfCursor(level));
+      if (digit === SLOTS) continue;
+      // What is on a higher level is later than all that is on this one.
+      const first = this.earliestOn(this.heads[level * SLOTS + digit], looks);
+      return pending !== 0 && this.timeOf(pending) <= this.timeOf(first) ? pending : first;
+    }
+    return pending;
+  }
+
+  private earliestOn(head: Ref, looks: number): Ref {
+    let best = head;
+    for (let ref = head, left = looks; ref !== 0 && left > 0; ref = this.linkOf(ref, this.next), left--) {
+      if (this.timeOf(ref) < this.timeOf(best)) best = ref;
+    }
+    return best;
+  }
+
+  /** How many entries are due and not removed yet, counted up to `limit`. */
+  countDue(nowMs: number, limit: number): number {
+    let due = 0;
+    for (let slot = NO_SLOT; slot < this.heads.length && due < limit; slot++) {
+      if (slot !== NO_SLOT && this.startOf(slot) > nowMs) continue;
+      const head = slot === NO_SLOT ? this.pending : this.heads[slot];
+      for (let ref = head; ref !== 0 && due < limit; ref = this.linkOf(ref, this.next)) {
+        if (this.timeOf(ref) <= nowMs) due++;
+      }
+    }
+    return due;
+  }
+
+  /** When the cursor will enter, or has entered, a slot. */
+  private startOf(slot: number): number {
+    const width = 2 ** (8 * (slot >> 8));
+    return (Math.floor(this.cursorMs / (width * SLOTS)) * SLOTS + (slot & 255)) * width;
+  }
+
+  /** Puts up to `wanted` entries, at least one if there is any, into `found`; answers how many. Goes round the wheel. */
+  sample(found: Ref[], wanted: number, random: Random): number {
+    let length = 0;
+    while (length < wanted && length < this.count) {
+      for (let steps = random.below(SAMPLE_STRIDE); steps >= 0; steps--) this.hand = this.behind(this.hand);
+      found[length++] = this.hand;
+    }
+    return length;
+  }
+
+  /** The entry behind another one, list after list and round. `ref` 0: the first of all. */
+  private behind(ref: Ref): Ref {
+    const next = ref === 0 ? 0 : this.linkOf(ref, this.next);
+    if (next !== 0) return next;
+    const from = ref === 0 ? 0 : this.slotOf(this.timeOf(ref)) + 1;
+    const slot = nextBit(this.occupied, from);
+    if (slot < this.heads.length) return this.heads[slot];
+    return this.pending !== 0 && from > 0 ? this.pending : this.firstOfAll();
+  }
+
+  private firstOfAll(): Ref {
+    const slot = nextBit(this.occupied, 0);
+    return slot < this.heads.length ? this.heads[slot] : this.pending;
+  }
+
   /** Turns the wheel to the next slot with entries, or to `untilMs` when none comes before. Answers whether it found one. */
   private turn(untilMs: number): boolean {
     for (let level = 0; level < LEVELS; level++) {
       const digit = this.nextOccupied(level, this.digitOfCursor(level) + 1);
       if (digit === SLOTS) continue;
-      const width = 2 ** (8 * level);
-      const startMs = (Math.floor(this.cursorMs / (width * SLOTS)) * SLOTS + digit) * width;
+      const startMs = this.startOf(level * SLOTS + digit);
       if (startMs > untilMs) break;
       this.setCursor(startMs);
       if (level > 0) {
@@ -222,6 +307,7 @@ export class ExpiryWheel {
   private unlink(ref: Ref): void {
     const next = this.linkOf(ref, this.next);
     const prev = this.linkOf(ref, this.prev);
+    if (this.hand === ref) this.hand = next;
     if (next !== 0) this.setLink(next, this.prev, prev);
     if (prev !== 0) this.setLink(prev, this.next, next);
     else if (this.pending === ref) this.pending = next;
@@ -265,9 +351,19 @@ export class ExpiryWheel {
       const marked = slot !== NO_SLOT && ((this.occupied[slot >> 5] >>> (slot & 31)) & 1) === 1;
       assert(slot === NO_SLOT || marked === (head !== 0), 'occupied slots are marked');
     }
+    assert(this.hand === 0 || seen.has(this.hand), 'the hand points at an entry of the wheel');
     assert(seen.size === this.count, `${seen.size} entries on the wheel, counted ${this.count}`);
     assert(sum === this.sum, 'sum of the expire times');
   }
+}
+
+/** The first bit that is set at `from` or above; past the end when there is none. */
+function nextBit(bits: Int32Array, from: number): number {
+  for (let at = from; at < bits.length << 5; at = (at | 31) + 1) {
+    const word = bits[at >> 5] & (-1 << (at & 31));
+    if (word !== 0) return (at & ~31) + 31 - Math.clz32(word & -word);
+  }
+  return bits.length << 5;
 }
 
 const NO_SLOT = -1;

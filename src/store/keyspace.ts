@@ -29,14 +29,12 @@ import {
 import { ExpiryWheel } from './expiry.js';
 import { type Hasher, SHORT_KEY_MAX } from './hash.js';
 import { HANDLE_AREA_BYTES, type Memory } from './memory.js';
-import { LargeBytes, type ObjectTable, type StoredObject } from './objects.js';
+import { capacityFor, LargeBytes, type ObjectTable, type StoredObject } from './objects.js';
 import { SEGMENT_SHIFT, UNIT_MASK } from './segments.js';
 import { SlotIndex } from './slots.js';
 import { Table } from './table.js';
 import { ByteView, ENCODING_RAW, NO_EXPIRE, type Ref } from './types.js';
 
-/** Growing values get half their length in reserve, but no more than this. */
-const MAX_RESERVE_BYTES = 64 << 20;
 /** Blocks up to this size are never thought too large for their value. */
 const SMALL_BLOCK_BYTES = 64;
 
@@ -66,8 +64,10 @@ export class Keyspace {
     this.hasher = memory.hasher;
     this.random = random;
     this.table = new Table(index, this.reader, this.hasher, memory.pool);
-    this.wheel = new ExpiryWheel(memory.arena.segments, memory.expireDistance);
+    this.wheel = new ExpiryWheel(memory.arena.segments, memory.expireDistance, memory.pool);
     this.slots = clusterMode ? new SlotIndex(this.words) : undefined;
+    // Those of a cleared database are replaced by new ones: the count stays.
+    memory.pool.bytesUsed += this.slots?.bytesUsed ?? 0;
   }
 
   /** Number of keys, the expired ones that nobody deleted yet included. */
@@ -144,6 +144,7 @@ export class Keyspace {
 
   /** The same, to write to: the length stays. */
   writableValue(ref: Ref): ByteView {
+    if ((this.word1(ref) & HANDLE) !== 0) this.resizeLarge(ref, this.valueLength(ref), 0, this.valueLength(ref));
     return this.reader.readValue(ref, this.valueView);
   }
 
@@ -292,10 +293,10 @@ export class Keyspace {
   ): Ref {
     const length = ve - vs;
     const large = this.object(old);
-    const fits = large instanceof LargeBytes && large.bytes.length >= length && large.bytes.length <= 2 * length;
+    const fits = large instanceof LargeBytes && !this.memory.wouldAdopt(vbuf, vs, ve) && large.takes(length);
     if (fits && ((this.word1(old) & EXPIRES) !== 0) === (expireAtMs !== NO_EXPIRE)) {
       this.memory.copier.copy(large.bytes, large.data, 0, vbuf, vs, ve);
-      large.length = length;
+      large.overwritten(length);
       this.setKind(old, type, encoding);
       if (expireAtMs !== NO_EXPIRE) this.wheel.update(old, expireAtMs);
       return old;
@@ -388,44 +389,50 @@ export class Keyspace {
     return ref;
   }
 
+  /**
+   * Moves the entry to another page when its own is being evacuated (defrag.ts). Answers whether it did. Throws
+   * StoreFullError, nothing being changed.
+   */
+  leavePage(ref: Ref): boolean {
+    if (!this.memory.arena.isLeaving(ref)) return false;
+    this.reallocateWhole(ref, (this.word1(ref) & EXPIRES) !== 0);
+    return true;
+  }
+
   protected resizeInline(ref: Ref, newLength: number): Ref {
     const value = this.readValue(ref);
     const length = value.length;
     if (this.fits(ref, newLength)) {
       this.setWord1(ref, (this.word1(ref) & ~VALUE_LENGTH_MASK) | newLength);
+      if (newLength > length) value.buf.fill(0, value.end, value.start + newLength);
       return ref;
     }
     const expires = (this.word1(ref) & EXPIRES) !== 0;
     const kept = Math.min(length, newLength);
     if (newLength > INLINE_VALUE_MAX) {
-      const large = new LargeBytes(newLength, withReserve(newLength));
+      const large = new LargeBytes(kept, capacityFor(newLength));
       this.memory.copier.copy(large.bytes, large.data, 0, value.buf, value.start, value.start + kept);
+      large.resize(newLength, kept, newLength);
       const moved = this.reallocate(ref, HANDLE_AREA_BYTES, expires);
       this.writeHandle(moved, this.objects.add(large));
       this.memory.freeBlock(ref);
       return moved;
     }
-    const area = newLength > length ? Math.min(withReserve(newLength), INLINE_VALUE_MAX) : newLength;
+    const area = newLength > length ? Math.min(capacityFor(newLength), INLINE_VALUE_MAX) : newLength;
     const moved = this.reallocate(ref, area, expires);
     this.writeInline(moved, value.buf, value.start, value.start + kept);
     this.setWord1(moved, (this.word1(moved) & ~VALUE_LENGTH_MASK) | newLength);
+    const grown = this.readValue(moved);
+    if (newLength > length) grown.buf.fill(0, grown.start + length, grown.end);
     this.memory.freeBlock(ref);
     return moved;
   }
 
-  protected resizeLarge(ref: Ref, newLength: number): Ref {
+  protected resizeLarge(ref: Ref, newLength: number, writeFrom: number, writeTo: number): Ref {
     const large = this.objects.large(this.reader.handle(ref));
     const before = large.bytesUsed;
-    const capacity = large.bytes.length;
-    if (newLength > capacity) large.reserve(withReserve(newLength));
-    else if (newLength * 4 < capacity) large.reserve(newLength);
-    large.length = newLength;
+    large.resize(newLength, writeFrom, writeTo);
     this.objects.adjust(large.bytesUsed - before);
     return ref;
   }
-}
-
-/** How much to allocate for a value that has grown to `length`. */
-function withReserve(length: number): number {
-  return length + Math.min(length >> 1, MAX_RESERVE_BYTES);
 }

@@ -22,6 +22,7 @@ import {
 } from './entry.js';
 import { Hasher, SHORT_KEY_MAX } from './hash.js';
 import { LargeBytes, ObjectTable } from './objects.js';
+import { Released } from './released.js';
 import { MAX_SEGMENTS, SEGMENT_SHIFT, UNIT_MASK } from './segments.js';
 import { CLASS_UNITS, classOf, MAX_BLOCK_UNITS, UNIT_SHIFT } from './sizeClass.js';
 import type { Table } from './table.js';
@@ -30,9 +31,15 @@ import { type Ref, StoreFullError } from './types.js';
 /** What a handle takes in an entry: itself, and the bytes to the next word. */
 export const HANDLE_AREA_BYTES = 7;
 
+/** Shorter values are copied out of a buffer on offer. */
+const ADOPT_FROM_BYTES = 256 << 10;
+
 export class Memory {
+  /** A buffer that its owner has no more use for: a large value that lies in it may stay there. */
+  offered: Buffer | undefined;
   readonly arena: Arena;
-  readonly objects = new ObjectTable();
+  readonly released = new Released();
+  readonly objects = new ObjectTable(this.released);
   readonly reader: EntryReader;
   readonly hasher: Hasher;
   readonly pool = new ChunkPool();
@@ -159,9 +166,20 @@ export class Memory {
     return ref;
   }
 
-  /** Copies a range into memory of its own; answers its handle. */
+  /** Whether a range is most of the buffer on offer, so that keeping this memory is better than copying it. */
+  wouldAdopt(buf: Uint8Array, start: number, end: number): boolean {
+    const length = end - start;
+    return buf === this.offered && length >= ADOPT_FROM_BYTES && length * 8 >= buf.length * 7;
+  }
+
+  /** Puts a range into memory of its own; answers its handle. */
   addLarge(buf: Uint8Array, start: number, end: number): number {
     const length = end - start;
+    if (this.offered !== undefined && this.wouldAdopt(buf, start, end)) {
+      const own = this.offered.subarray(start, end);
+      this.offered = undefined;
+      return this.objects.add(new LargeBytes(length, length, own));
+    }
     const large = new LargeBytes(length, length);
     this.copier.copy(large.bytes, large.data, 0, buf, start, end);
     return this.objects.add(large);
@@ -195,7 +213,11 @@ export class Memory {
   /** Frees up to `units` buckets of buried tables, then spare memory. Answers whether more remains. */
   reap(units: number): boolean {
     const table = this.graveyard[this.graveyard.length - 1];
-    if (table === undefined) return this.arena.trim();
+    if (table === undefined) {
+      if (this.arena.trim(this.released)) return true;
+      this.released.collect();
+      return false;
+    }
     if (!table.drain(units, this.freeBuried)) this.graveyard.pop();
     return true;
   }
@@ -210,10 +232,13 @@ export class Memory {
     for (const table of this.graveyard) visit(table);
   }
 
-  /** Bytes of everything but the databases' own tables and lists. */
+  /** Whether tables wait to be freed. */
+  get reaping(): boolean {
+    return this.graveyard.length > 0;
+  }
+
+  /** Bytes of all that is kept: entries, objects and the index. Three additions, so that it may be asked at every command. */
   get bytesUsed(): number {
-    let bytes = this.arena.usedBytes + this.objects.bytesUsed;
-    for (const table of this.graveyard) bytes += table.bytesUsed;
-    return bytes;
+    return this.arena.usedBytes + this.objects.bytesUsed + this.pool.bytesUsed;
   }
 }

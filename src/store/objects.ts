@@ -10,6 +10,9 @@
  * dropping one is enough to get its memory back.
  */
 import { assert } from '../base/assert.js';
+import { allocateBytes, GROWABLE_FROM_BYTES, grownInPlace, isGrowable } from '../base/growable.js';
+import { Lease } from '../base/lease.js';
+import type { Released } from './released.js';
 import { StoreFullError } from './types.js';
 
 /** What a handle may lead to. */
@@ -22,17 +25,32 @@ export interface StoredObject {
 /** What an object costs beside its payload: the wrapper objects and its place in the table. */
 const LARGE_OVERHEAD_BYTES = 256;
 
-/** A byte string in memory of its own, with room to grow. */
+/** A growing value gets half its length in reserve, but no more than this; in growable memory a reserve saves only calls. */
+const MAX_RESERVE_BYTES = 64 << 20;
+const MAX_GROWABLE_RESERVE_BYTES = 1 << 20;
+
+/**
+ * A byte string in memory of its own, with room to grow.
+ *
+ *   bytes   | the string | room: anything   | room: zeros |
+ *           0          length           dirtyEnd       capacity
+ *
+ * While parcels hold its lease, what they still send does not change (base/lease.ts).
+ */
 export class LargeBytes implements StoredObject {
   bytes: Buffer;
   data: DataView;
   length: number;
+  lease = new Lease();
+  private dirtyEnd: number;
 
-  /** `capacity` >= `length`; the bytes are whatever the memory held before. */
-  constructor(length: number, capacity: number) {
-    this.bytes = allocate(capacity);
-    this.data = new DataView(this.bytes.buffer, this.bytes.byteOffset, this.bytes.byteLength);
+  /** The bytes are anything. With `adopted`, they are these, and the memory is ours from now on. */
+  constructor(length: number, capacity: number, adopted?: Buffer) {
+    this.bytes = adopted ?? allocate(capacity);
+    this.data = dataOf(this.bytes);
     this.length = length;
+    this.dirtyEnd = adopted === undefined ? length : adopted.buffer.byteLength - adopted.byteOffset;
+    if (!isGrowable(this.bytes)) this.dirtyEnd = this.bytes.length;
   }
 
   get bytesUsed(): number {
@@ -45,18 +63,67 @@ export class LargeBytes implements StoredObject {
     return copy;
   }
 
-  /** Moves the first min(length, capacity) bytes to memory of another size. */
-  reserve(capacity: number): void {
-    const old = this.bytes;
-    this.bytes = allocate(capacity);
-    this.data = new DataView(this.bytes.buffer, this.bytes.byteOffset, this.bytes.byteLength);
-    old.copy(this.bytes, 0, 0, Math.min(this.length, capacity));
+  /**
+   * Changes the length; new bytes are zero. Afterwards the bytes from `writeFrom` to `writeTo` may be written. The whole is
+   * copied only when its memory cannot grow in place, or is far too large, or the kernel is taking what will be written.
+   */
+  resize(newLength: number, writeFrom: number, writeTo: number): void {
+    const capacity = this.bytes.length;
+    const grows = newLength > this.length;
+    const from = grows ? Math.min(writeFrom, this.length) : writeFrom;
+    if (!this.lease.clear(from, grows ? newLength : writeTo) || newLength * 4 < capacity)
+      this.move(newLength, newLength);
+    else if (newLength > capacity && !this.grow(newLength)) this.move(newLength, capacityFor(newLength));
+    const clean = Math.min(newLength, this.dirtyEnd);
+    if (clean > this.length) this.bytes.fill(0, this.length, clean);
+    this.dirtyEnd = Math.max(this.dirtyEnd, newLength);
+    this.length = newLength;
   }
+
+  /** Whether a string of this length may be written over the whole. */
+  takes(length: number): boolean {
+    return !this.lease.isHeld && this.bytes.length >= length && this.bytes.length <= 2 * length;
+  }
+
+  /** The string has been overwritten from its start on, up to `length`. */
+  overwritten(length: number): void {
+    this.length = length;
+    this.dirtyEnd = Math.max(this.dirtyEnd, length);
+  }
+
+  private grow(newLength: number): boolean {
+    const grown = grownInPlace(this.bytes, newLength + MAX_GROWABLE_RESERVE_BYTES);
+    if (grown === undefined) return false;
+    this.bytes = grown;
+    this.data = dataOf(grown);
+    return true;
+  }
+
+  /** Copies what fits to other memory. Readers keep the old. */
+  private move(newLength: number, capacity: number): void {
+    const old = this.bytes;
+    const kept = Math.min(this.length, newLength);
+    this.bytes = allocate(capacity);
+    this.data = dataOf(this.bytes);
+    old.copy(this.bytes, 0, 0, kept);
+    this.dirtyEnd = isGrowable(this.bytes) ? kept : capacity;
+    this.lease = new Lease();
+  }
+}
+
+/** How much to allocate for a value that has grown to `length`. */
+export function capacityFor(length: number): number {
+  if (length >= GROWABLE_FROM_BYTES) return length + MAX_GROWABLE_RESERVE_BYTES;
+  return length + Math.min(length >> 1, MAX_RESERVE_BYTES);
+}
+
+function dataOf(bytes: Buffer): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 function allocate(capacity: number): Buffer {
   try {
-    return Buffer.allocUnsafeSlow(capacity);
+    return allocateBytes(capacity);
   } catch {
     throw new StoreFullError(`no memory for a value of ${capacity} bytes`);
   }
@@ -67,6 +134,11 @@ export class ObjectTable {
   bytesUsed = 0;
   private items: (StoredObject | undefined)[] = [undefined];
   private freeHandles: number[] = [];
+  private readonly released: Released;
+
+  constructor(released: Released) {
+    this.released = released;
+  }
 
   /** Number of objects. */
   get size(): number {
@@ -92,7 +164,9 @@ export class ObjectTable {
   }
 
   remove(handle: number): void {
-    this.bytesUsed -= this.get(handle).bytesUsed;
+    const { bytesUsed } = this.get(handle);
+    this.bytesUsed -= bytesUsed;
+    this.released.add(bytesUsed);
     this.items[handle] = undefined;
     this.freeHandles.push(handle);
   }
@@ -104,6 +178,7 @@ export class ObjectTable {
 
   /** Forgets all objects at once. */
   reset(): void {
+    this.released.add(this.bytesUsed);
     this.items = [undefined];
     this.freeHandles = [];
     this.bytesUsed = 0;

@@ -16,6 +16,7 @@
  * 0 of segment 0 is never given out, so that reference 0 names nothing.
  */
 import { assert } from '../base/assert.js';
+import type { Released } from './released.js';
 import { GRANULE_SHIFT, LARGE_PAGE_GRANULES, UNIT_SHIFT } from './sizeClass.js';
 import { StoreFullError } from './types.js';
 
@@ -104,7 +105,7 @@ export class Segments {
   }
 
   /** Lets the memory of one spare segment go. Answers whether there is another to let go. */
-  trim(): boolean {
+  trim(released: Released): boolean {
     if (this.spares <= KEEP_SPARE) return false;
     let segment = this.count - 1;
     while (this.kinds[segment] !== KIND_NONE || this.words[segment] === HOLLOW_WORDS) segment--;
@@ -113,6 +114,7 @@ export class Segments {
     this.doubles[segment] = HOLLOW_DOUBLES;
     this.bytes[segment] = HOLLOW_BYTES;
     this.data[segment] = HOLLOW_DATA;
+    released.add(SEGMENT_BYTES);
     this.spares--;
     this.hollows++;
     return this.spares > KEEP_SPARE;

@@ -2,6 +2,7 @@
 import { assert } from '../base/assert.js';
 import type { Random } from '../base/prng.js';
 import { Database } from './database.js';
+import { Defragmenter } from './defrag.js';
 import { Memory } from './memory.js';
 
 export interface StoreOptions {
@@ -18,6 +19,8 @@ export interface StoreOptions {
 
 export class Store {
   readonly databases: readonly Database[];
+  /** Empties sparse pages; runs only when it is stepped. */
+  readonly defragmenter: Defragmenter;
   private readonly memory: Memory;
   /** The database whose index is looked after next. */
   private turn = 0;
@@ -29,18 +32,30 @@ export class Store {
     const databases: Database[] = [];
     for (let i = 0; i < options.databases; i++) databases.push(new Database(i, this.memory, random, clusterMode));
     this.databases = databases;
+    this.defragmenter = new Defragmenter(this.memory, databases);
   }
 
-  /** Bytes that keys, values, index and bookkeeping occupy. */
+  /** Bytes that keys, values, index and bookkeeping occupy. O(1). */
   usedBytes(): number {
-    let bytes = this.memory.bytesUsed;
-    for (const database of this.databases) bytes += database.indexBytes;
-    return bytes;
+    return this.memory.bytesUsed;
+  }
+
+  /** Bytes of the blocks that the arena has given out. */
+  allocatedBytes(): number {
+    return this.memory.arena.usedBytes;
   }
 
   /** Bytes of address space that the arena holds, written or not. */
   reservedBytes(): number {
     return this.memory.arena.segments.reservedBytes;
+  }
+
+  /**
+   * Says that a large value that is put from `buf` may keep this memory instead of being copied; undefined ends the offer.
+   * Nothing may be read from or written to the part of `buf` behind the value any more.
+   */
+  offer(buf: Buffer | undefined): void {
+    this.memory.offered = buf;
   }
 
   /** SWAPDB: the databases exchange their contents; the Database objects stay where they are. */
@@ -64,6 +79,16 @@ export class Store {
     return this.memory.reap(units) || more;
   }
 
+  /**
+   * Frees up to `units` buckets of what was cleared; false when nothing of that kind is left. For whoever needs the memory
+   * before the background work gets to it.
+   */
+  reclaim(units: number): boolean {
+    if (!this.memory.reaping) return false;
+    this.memory.reap(units);
+    return true;
+  }
+
   /** Checks every structure against every other. Slow. */
   verify(): void {
     const blocks = new Set<number>();
@@ -81,6 +106,12 @@ export class Store {
     };
     for (const database of this.databases) database.verify(visit);
     this.memory.forEachBuried((table) => table.forEachUndrained(visit));
+    let indexBytes = 0;
+    for (const database of this.databases) indexBytes += database.indexBytes;
+    this.memory.forEachBuried((table) => {
+      indexBytes += table.bytesUsed;
+    });
+    assert(indexBytes === this.memory.pool.bytesUsed, 'the index takes what was counted');
     this.memory.arena.verify(blocks);
     this.memory.objects.verify(handles);
   }

@@ -23,7 +23,6 @@
  * bucket is not empty; count is the number of entries; memory behind the last bucket is all zeros.
  */
 import { assert } from '../base/assert.js';
-import type { Random } from '../base/prng.js';
 import {
   BUCKET_BYTES,
   BUCKET_WORDS,
@@ -68,8 +67,9 @@ export class Table {
   private readonly words: Int32Array[];
   private readonly hasher: Hasher;
   private readonly pool: ChunkPool;
-  private readonly chunks: Int32Array[] = [];
-  private readonly overflow: OverflowBuckets;
+  /** For sampling.ts too, which only reads. */
+  readonly chunks: Int32Array[] = [];
+  readonly overflow: OverflowBuckets;
   private lowMask = 0;
   private highMask = 1;
   /** Entries that a split or a merge holds in its hands. */
@@ -147,7 +147,7 @@ export class Table {
   insert(hash: number, ref: Ref): void {
     if (this.bucketCount === 0) {
       this.chunks.push(this.pool.take());
-      this.bucketCount = 1;
+      this.addBucket();
     }
     this.place(this.indexOf(hash), hash >>> 24, ref);
     if (++this.count > this.bucketCount * GROW_AT) this.split();
@@ -169,9 +169,12 @@ export class Table {
     if (this.count < this.bucketCount * SHRINK_AT && this.bucketCount > 1) this.merge();
   }
 
-  /** Whether the table holds this very reference. */
-  has(ref: Ref): boolean {
-    return this.count > 0 && this.search(ref);
+  /**
+   * Whether the table holds this very reference under this hash. Looks at the index alone, so that `ref` may have died;
+   * by a rare chance it then names another entry of the same bucket.
+   */
+  holds(hash: number, ref: Ref): boolean {
+    return this.count > 0 && this.search(hash, ref);
   }
 
   /**
@@ -197,23 +200,6 @@ export class Table {
     while (cursor !== 0);
   }
 
-  /** An entry, each with the same probability. 0 when there is none. */
-  random(random: Random): Ref {
-    if (this.count === 0) return 0;
-    const total = this.bucketCount + this.overflow.touched;
-    for (let attempt = 0; attempt < 200; attempt++) {
-      const place = random.below(total * PLACES);
-      const ref = this.refAt(Math.floor(place / PLACES), place % PLACES);
-      if (ref !== 0) return ref;
-    }
-    // Nearly empty: the next entry from a random place on.
-    let at = random.below(total);
-    for (;;) {
-      for (let place = 0; place < PLACES; place++) if (this.refAt(at, place) !== 0) return this.refAt(at, place);
-      at = at + 1 < total ? at + 1 : 0;
-    }
-  }
-
   /** Background shrinking: merges up to `units` buckets. Answers whether more remains. */
   step(units: number): boolean {
     for (let i = 0; i < units; i++) {
@@ -228,7 +214,7 @@ export class Table {
     for (let i = 0; i < units && this.bucketCount > 0; i++) {
       const index = this.bucketCount - 1;
       this.visitBucket(index, visit);
-      this.bucketCount--;
+      this.dropBucket();
       if ((index & INDEX_MASK) === 0) this.giveChunks(index >>> CHUNK_SHIFT);
     }
     if (this.bucketCount > 0) return true;
@@ -245,12 +231,23 @@ export class Table {
   discard(): void {
     this.giveChunks(0);
     this.overflow.reset();
+    this.pool.bytesUsed -= this.bucketCount * BUCKET_BYTES;
     this.bucketCount = 0;
     this.count = 0;
   }
 
   private giveChunks(keep: number): void {
     while (this.chunks.length > keep) this.pool.give(this.chunks.pop()!);
+  }
+
+  private addBucket(): void {
+    this.bucketCount++;
+    this.pool.bytesUsed += BUCKET_BYTES;
+  }
+
+  private dropBucket(): void {
+    this.bucketCount--;
+    this.pool.bytesUsed -= BUCKET_BYTES;
   }
 
   /** Number of the bucket of a hash. */
@@ -278,11 +275,11 @@ export class Table {
   }
 
   private locate(ref: Ref): void {
-    assert(this.search(ref), 'the entry is in its table');
+    assert(this.search(this.reader.hash(ref, this.hasher), ref), 'the entry is in its table');
   }
 
-  private search(ref: Ref): boolean {
-    const index = this.indexOf(this.reader.hash(ref, this.hasher));
+  private search(hash: number, ref: Ref): boolean {
+    const index = this.indexOf(hash);
     let chunk = this.chunks[index >>> CHUNK_SHIFT];
     let base = (index & INDEX_MASK) << 4;
     for (;;) {
@@ -387,7 +384,7 @@ export class Table {
     const index = added - this.lowMask - 1;
     if (added >>> CHUNK_SHIFT === this.chunks.length) this.chunks.push(this.pool.take());
     const length = this.takeAll(index);
-    this.bucketCount++;
+    this.addBucket();
     const mask = this.highMask;
     if (this.bucketCount > this.highMask) {
       this.lowMask = this.highMask;
@@ -410,7 +407,7 @@ export class Table {
   private merge(): void {
     const removed = this.bucketCount - 1;
     const length = this.takeAll(removed);
-    this.bucketCount = removed;
+    this.dropBucket();
     if (removed <= this.lowMask) {
       this.highMask = this.lowMask;
       this.lowMask >>>= 1;
@@ -461,11 +458,8 @@ export class Table {
     }
   }
 
-  /** Visits a copy of the chain's references, so that the visit may delete its entry. */
-  private visitBucket(index: number, visit: (ref: Ref) => void): void {
-    const depth = this.visitDepth;
-    this.visitLists[depth] ??= [];
-    const list = this.visitLists[depth];
+  /** Copies the references of a bucket and what continues it to the front of `list`; answers how many. */
+  copyChain(index: number, list: Ref[]): number {
     let length = 0;
     let chunk = this.chunks[index >>> CHUNK_SHIFT];
     let base = (index & INDEX_MASK) << 4;
@@ -475,24 +469,24 @@ export class Table {
         if (ref !== 0) list[length++] = ref;
       }
       const child = chunk[base];
-      if (child === 0) break;
+      if (child === 0) return length;
       chunk = this.overflow.chunks[(child - 1) >>> CHUNK_SHIFT];
       base = ((child - 1) & INDEX_MASK) << 4;
     }
+  }
+
+  /** Visits a copy of the chain's references, so that the visit may delete its entry. */
+  private visitBucket(index: number, visit: (ref: Ref) => void): void {
+    const depth = this.visitDepth;
+    this.visitLists[depth] ??= [];
+    const list = this.visitLists[depth];
+    const length = this.copyChain(index, list);
     this.visitDepth++;
     try {
       for (let i = 0; i < length; i++) visit(list[i]);
     } finally {
       this.visitDepth--;
     }
-  }
-
-  /** The reference at a place of a bucket; overflow buckets are numbered behind the primary ones. */
-  private refAt(bucket: number, place: number): Ref {
-    const inOverflow = bucket >= this.bucketCount;
-    const index = inOverflow ? bucket - this.bucketCount : bucket;
-    const chunk = (inOverflow ? this.overflow.chunks : this.chunks)[index >>> CHUNK_SHIFT];
-    return chunk[((index & INDEX_MASK) << 4) + REFS + place];
   }
 }
 

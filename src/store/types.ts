@@ -1,4 +1,5 @@
 /** What the keyspace hands out: references, value types and views. */
+import type { Lease } from '../base/lease.js';
 
 /**
  * Names an entry of the keyspace; 0 means absent. A signed 32-bit integer (it may be negative: compare with 0 only).
@@ -23,6 +24,11 @@ export const NO_EXPIRE = -1;
 /** The longest key and the longest value, bytes: the upper limit of proto-max-bulk-len that the store carries. */
 export const MAX_BYTES = 1 << 30;
 
+/** A sum of bytes that several owners keep together, so that reading it costs nothing. */
+export interface ByteCount {
+  bytesUsed: number;
+}
+
 const EMPTY = Buffer.alloc(0);
 const EMPTY_DATA = new DataView(EMPTY.buffer, 0, 0);
 
@@ -35,6 +41,8 @@ export class ByteView {
   data: DataView = EMPTY_DATA;
   start = 0;
   end = 0;
+  /** Lends a large value beyond the next write. */
+  lease: Lease | undefined = undefined;
 
   get length(): number {
     return this.end - this.start;
@@ -46,6 +54,7 @@ export class ByteView {
     this.data = data;
     this.start = start;
     this.end = end;
+    this.lease = undefined;
     return this;
   }
 }

@@ -3,6 +3,7 @@ import { Copier } from '../../src/base/copy.js';
 import { Prng } from '../../src/base/prng.js';
 import { Arena } from '../../src/store/arena.js';
 import { Hasher } from '../../src/store/hash.js';
+import { Released } from '../../src/store/released.js';
 import { CLASS_COUNT, CLASS_UNITS, classOf, MAX_BLOCK_UNITS } from '../../src/store/sizeClass.js';
 
 describe('hash', () => {
@@ -71,6 +72,7 @@ describe('arena', () => {
     it(`keeps random blocks apart and whole, seed ${seed}`, () => {
       const random = new Prng(seed);
       const arena = new Arena();
+      const released = new Released();
       const live = new Map<number, { cls: number; mark: number }>();
       const wordsOf = (block: number): Int32Array => arena.words[block >>> 19];
       const check = (block: number): void => {
@@ -99,7 +101,7 @@ describe('arena', () => {
             arena.free(block);
             live.delete(block);
           }
-          if (random.below(100) === 0) arena.trim();
+          if (random.below(100) === 0) arena.trim(released);
         }
         for (const block of live.keys()) check(block);
         arena.verify(new Set(live.keys()));
@@ -107,7 +109,7 @@ describe('arena', () => {
       for (const block of live.keys()) arena.free(block);
       arena.verify(new Set());
       expect(arena.usedBytes).toBe(0);
-      while (arena.trim());
+      while (arena.trim(released));
       arena.verify(new Set());
     });
   }

@@ -1,10 +1,10 @@
 /** MEMORY: what keys and the server occupy. */
 import * as errors from '../../resp/errors.js';
 import { index, LOADING, READONLY, range, STALE } from '../command.js';
-import type { CommandContext } from '../context.js';
+import type { CommandContext, ServerPort } from '../context.js';
 import { type Command, command } from '../define.js';
 import { replyHelp } from '../introspection/help.js';
-import { memoryFigures } from './memoryFigures.js';
+import { type MemoryFigures, memoryFigures } from './memoryFigures.js';
 
 const EVERY_SHARD = ['nondeterministic_output', 'request_policy:all_shards', 'response_policy:special'] as const;
 
@@ -46,15 +46,37 @@ const memoryStats = command({
   run: replyStats,
 });
 
+/** A number of MEMORY STATS: a share or a ratio is a double, bytes and counts are integers. */
+type Figure = readonly [name: string, value: number, isDouble?: boolean];
+
 function replyStats(ctx: CommandContext): void {
-  const { reply, server } = ctx;
-  const memory = memoryFigures(server);
-  let keys = 0;
-  for (const db of server.store.databases) keys += db.size;
-  const integers: readonly (readonly [string, number])[] = [
+  const { reply } = ctx;
+  const memory = memoryFigures(ctx.server);
+  const before = figuresBeforeDatabases(memory);
+  const behind = figuresBehindDatabases(memory);
+  reply.map(before.length + memory.databases.length + behind.length);
+  for (const figure of before) replyFigure(ctx, figure);
+  for (const { index, tableBytes, expiryBytes, slotBytes } of memory.databases) {
+    reply.text(`db.${index}`);
+    reply.map(3);
+    replyFigure(ctx, ['overhead.hashtable.main', tableBytes]);
+    replyFigure(ctx, ['overhead.hashtable.expires', expiryBytes]);
+    replyFigure(ctx, ['overhead.hashtable.slot-to-keys', slotBytes]);
+  }
+  for (const figure of behind) replyFigure(ctx, figure);
+}
+
+function replyFigure({ reply }: CommandContext, [name, value, isDouble]: Figure): void {
+  reply.text(name);
+  if (isDouble) reply.double(value);
+  else reply.integer(value);
+}
+
+function figuresBeforeDatabases(memory: MemoryFigures): readonly Figure[] {
+  return [
     ['peak.allocated', memory.peakBytes],
     ['total.allocated', memory.usedBytes],
-    ['startup.allocated', server.startupMemoryBytes],
+    ['startup.allocated', memory.startupBytes],
     ['replication.backlog', 0],
     ['clients.slaves', 0],
     ['clients.normal', memory.clientBytes],
@@ -62,31 +84,34 @@ function replyStats(ctx: CommandContext): void {
     ['aof.buffer', memory.aofBufferBytes],
     ['lua.caches', 0],
     ['functions.caches', 0],
-    ['overhead.total', memory.heapBytes],
+  ];
+}
+
+function figuresBehindDatabases(memory: MemoryFigures): readonly Figure[] {
+  const { usedBytes, startupBytes, keys, reservedBytes, residentBytes } = memory;
+  return [
+    ['overhead.total', memory.overheadBytes],
     ['keys.count', keys],
-    ['keys.bytes-per-key', keys === 0 ? 0 : Math.floor(memory.dataBytes / keys)],
-    ['dataset.bytes', memory.dataBytes],
-    ['allocator.allocated', memory.usedBytes],
-    ['allocator.active', memory.reservedBytes],
-    ['allocator.resident', memory.residentBytes],
-    ['allocator-fragmentation.bytes', memory.reservedBytes - memory.usedBytes],
-    ['fragmentation.bytes', memory.residentBytes - memory.usedBytes],
+    ['keys.bytes-per-key', keys === 0 ? 0 : Math.floor((usedBytes - startupBytes) / keys)],
+    ['dataset.bytes', memory.datasetBytes],
+    ['dataset.percentage', memory.datasetPercent, true],
+    ['peak.percentage', memory.peakPercent, true],
+    ['allocator.allocated', usedBytes],
+    ['allocator.active', reservedBytes],
+    ['allocator.resident', residentBytes],
+    ['allocator-fragmentation.ratio', ratio(reservedBytes, usedBytes), true],
+    ['allocator-fragmentation.bytes', reservedBytes - usedBytes],
+    ['allocator-rss.ratio', ratio(residentBytes, reservedBytes), true],
+    ['allocator-rss.bytes', residentBytes - reservedBytes],
+    ['rss-overhead.ratio', 1, true],
+    ['rss-overhead.bytes', 0],
+    ['fragmentation', ratio(residentBytes, usedBytes), true],
+    ['fragmentation.bytes', residentBytes - usedBytes],
   ];
-  const doubles: readonly (readonly [string, number])[] = [
-    ['dataset.percentage', (memory.dataBytes / memory.usedBytes) * 100],
-    ['peak.percentage', (memory.usedBytes / memory.peakBytes) * 100],
-    ['allocator-fragmentation.ratio', memory.reservedBytes / memory.usedBytes],
-    ['fragmentation', memory.residentBytes / memory.usedBytes],
-  ];
-  reply.map(integers.length + doubles.length);
-  for (const [name, value] of integers) {
-    reply.text(name);
-    reply.integer(value);
-  }
-  for (const [name, value] of doubles) {
-    reply.text(name);
-    reply.double(value);
-  }
+}
+
+function ratio(a: number, b: number): number {
+  return b === 0 ? 0 : a / b;
 }
 
 const memoryDoctor = command({
@@ -99,17 +124,48 @@ const memoryDoctor = command({
   summary: 'Looks for trouble with memory.',
   tips: EVERY_SHARD,
   run(ctx) {
-    const { maxmemory } = ctx.server.config.values;
-    const usedBytes = ctx.server.store.usedBytes();
-    const crowded = maxmemory > 0 && usedBytes > maxmemory * 0.9;
-    ctx.reply.verbatim(
-      'txt',
-      crowded
-        ? `Data takes ${usedBytes} of ${maxmemory} bytes allowed (maxmemory): writes are close to being refused.\n`
-        : 'No memory problem found.\n',
-    );
+    const { maxmemory, 'maxmemory-policy': policy } = ctx.server.config.values;
+    const report = diagnosis(memoryFigures(ctx.server), ctx.server.clients.count, { maxmemory, policy });
+    ctx.reply.verbatim('txt', report);
   },
 });
+
+/** Below this, ratios say nothing. */
+const TOO_SMALL_TO_JUDGE_BYTES = 5 << 20;
+
+/** What is wrong with memory, a paragraph each. */
+function diagnosis(memory: MemoryFigures, clients: number, limit: { maxmemory: number; policy: string }): string {
+  const { usedBytes, peakBytes, reservedBytes, clientBytes } = memory;
+  if (usedBytes < TOO_SMALL_TO_JUDGE_BYTES) return 'There is too little data in memory to judge by.\n';
+  const found: string[] = [];
+  if (limit.maxmemory > 0 && usedBytes - memory.uncountedBytes > limit.maxmemory * 0.9) {
+    const next = limit.policy === 'noeviction' ? 'writes will be refused' : `keys are evicted (${limit.policy})`;
+    found.push(
+      `Close to the limit: ${usedBytes} bytes are in use and maxmemory is ${limit.maxmemory}; beyond it ${next}.`,
+    );
+  }
+  if (peakBytes > usedBytes * 1.5) {
+    found.push(
+      `Past peak: memory was once at ${peakBytes} bytes, now ${usedBytes}; what the process holds may still reflect it.`,
+    );
+  }
+  if (reservedBytes > usedBytes * 1.4 && reservedBytes - usedBytes > 10 << 20) {
+    found.push(
+      `Fragmentation: ${reservedBytes} bytes are reserved for ${usedBytes} in use. MEMORY PURGE gives back what is free.`,
+    );
+  }
+  if (clients > 0 && clientBytes / clients > 200 << 10) {
+    found.push(
+      `Large client buffers: ${clientBytes} bytes for ${clients} clients. CLIENT LIST shows whose (qbuf, omem).`,
+    );
+  }
+  return found.length === 0 ? 'No memory problem found.\n' : `${found.join('\n')}\n`;
+}
+
+/** MEMORY PURGE serves others again after this time; the background does the rest. */
+const PURGE_US = 5000;
+const PURGE_UNITS = 64;
+const PURGE_ROUNDS_MAX = 10_000;
 
 const memoryPurge = command({
   name: 'purge',
@@ -120,11 +176,29 @@ const memoryPurge = command({
   complexity: 'Depends on how much memory is allocated, could be slow',
   summary: 'Gives unused memory back.',
   tips: ['request_policy:all_shards', 'response_policy:all_succeeded'],
-  // The store gives memory back by itself.
+  // What the background does by itself, at once.
   run(ctx) {
+    const { clock, store } = ctx.server;
+    const startUs = clock.monotonicUs();
+    for (let round = 0; round < PURGE_ROUNDS_MAX && store.step(PURGE_UNITS); round++) {
+      if (clock.monotonicUs() - startUs > PURGE_US) break;
+    }
     ctx.reply.ok();
   },
 });
+
+/** Arena and heap in a few lines. */
+function allocatorReport({ store }: ServerPort): string {
+  const heap = process.memoryUsage();
+  const lines = [
+    `Arena: ${store.allocatedBytes()} bytes in blocks of ${store.reservedBytes()} reserved in segments`,
+    `Store: ${store.usedBytes()} bytes with large values and index`,
+    `Heap: ${heap.heapUsed} bytes used of ${heap.heapTotal}`,
+    `Outside of the heap: ${heap.external} bytes, of which array buffers ${heap.arrayBuffers}`,
+    `Resident: ${heap.rss} bytes`,
+  ];
+  return `${lines.join('\n')}\n`;
+}
 
 const memoryMallocStats = command({
   name: 'malloc-stats',
@@ -136,7 +210,7 @@ const memoryMallocStats = command({
   summary: 'Answers what the allocator says of itself.',
   tips: EVERY_SHARD,
   run(ctx) {
-    ctx.reply.verbatim('txt', 'Stats not supported for the current allocator');
+    ctx.reply.verbatim('txt', allocatorReport(ctx.server));
   },
 });
 
@@ -150,7 +224,8 @@ const HELP: readonly string[] = [
   'STATS',
   '    What the server uses its memory for.',
   'USAGE <key> [SAMPLES <count>]',
-  '    The bytes that <key> and its value occupy.',
+  '    The bytes that <key> and its value occupy. All of a nested value is counted,',
+  '    whatever <count> is.',
 ];
 
 const memoryHelp = command({

@@ -1,44 +1,84 @@
-/** What the server uses its memory for, as INFO and MEMORY STATS tell it. All figures are bytes. */
+/** What the server uses its memory for, as INFO and MEMORY tell it. All figures are bytes. */
 import type { ServerPort } from '../context.js';
 
+/** What one database's index takes, the links inside of its entries included. */
+export interface DatabaseOverhead {
+  readonly index: number;
+  readonly tableBytes: number;
+  readonly expiryBytes: number;
+  readonly slotBytes: number;
+}
+
 export interface MemoryFigures {
-  /** Keys, values, index and bookkeeping: what maxmemory limits. */
-  readonly dataBytes: number;
-  /** Live objects of the JavaScript heap: code, connections, state. */
-  readonly heapBytes: number;
-  /** Both together: used_memory. */
+  /** used_memory: data with its index, and all buffers. The JavaScript heap of the server itself is not part of it. */
   readonly usedBytes: number;
   readonly peakBytes: number;
-  /** Heap and buffers as they were taken from the system, unused parts included. */
-  readonly reservedBytes: number;
-  readonly residentBytes: number;
-  /** Requests not complete yet and replies not taken yet. */
+  readonly startupBytes: number;
+  /** Everything but keys and values. */
+  readonly overheadBytes: number;
+  /** Keys and values. */
+  readonly datasetBytes: number;
+  /** Share of the dataset in what has come since the start, percent. */
+  readonly datasetPercent: number;
+  readonly peakPercent: number;
+  /** Of databases that are not empty. */
+  readonly databases: readonly DatabaseOverhead[];
+  readonly keys: number;
+  /** Connections with their buffers. */
   readonly clientBytes: number;
   readonly aofBufferBytes: number;
   readonly clusterLinkBytes: number;
+  /** The part of usedBytes that maxmemory does not limit. */
+  readonly uncountedBytes: number;
+  /** What was taken from the system for usedBytes: the arena's segments hold free blocks as well. */
+  readonly reservedBytes: number;
+  /** Live objects of the JavaScript heap: code, connections, state. */
+  readonly heapBytes: number;
+  readonly residentBytes: number;
 }
 
 export function memoryFigures(server: ServerPort): MemoryFigures {
-  const { heapUsed, heapTotal, external, rss } = process.memoryUsage();
-  const dataBytes = server.store.usedBytes();
-  const usedBytes = dataBytes + heapUsed;
-  let clientBytes = 0;
-  for (const client of server.clients.all()) {
-    clientBytes += client.queryBufferBytes() + client.outputBytes() + client.multiQueueBytes();
+  const { heapUsed, rss } = process.memoryUsage();
+  const { store } = server;
+  const usedBytes = server.usedMemoryBytes();
+  const peakBytes = Math.max(server.stats.peakMemoryBytes, usedBytes);
+  const startupBytes = server.startupMemoryBytes;
+  const clientBytes = server.clients.bytesUsed;
+  const { aofBufferBytes } = server.persistence;
+  const databases: DatabaseOverhead[] = [];
+  let keys = 0;
+  let indexBytes = 0;
+  for (const db of store.databases) {
+    keys += db.size;
+    if (db.size === 0) continue;
+    const { index, tableBytes, expiryBytes, slotBytes } = db;
+    databases.push({ index, tableBytes, expiryBytes, slotBytes });
+    indexBytes += tableBytes + expiryBytes + slotBytes;
   }
   let clusterLinkBytes = 0;
   for (const link of server.cluster?.links() ?? []) clusterLinkBytes += link.sendBufferAllocated;
-  const aofBuffer = server.persistence.infoFields().find(([name]) => name === 'aof_buffer_length');
+  const overheadBytes = Math.min(usedBytes, startupBytes + clientBytes + aofBufferBytes + indexBytes);
+  const datasetBytes = usedBytes - overheadBytes;
   return {
-    dataBytes,
-    heapBytes: heapUsed,
     usedBytes,
-    peakBytes: Math.max(server.stats.peakMemoryBytes, usedBytes),
-    // What the system gave is never less than what is in use of it.
-    reservedBytes: Math.max(usedBytes, heapTotal + external),
-    residentBytes: rss,
+    peakBytes,
+    startupBytes,
+    overheadBytes,
+    datasetBytes,
+    datasetPercent: percent(datasetBytes, usedBytes - startupBytes),
+    peakPercent: percent(usedBytes, peakBytes),
+    databases,
+    keys,
     clientBytes,
-    aofBufferBytes: Number(aofBuffer?.[1] ?? 0),
+    aofBufferBytes,
     clusterLinkBytes,
+    uncountedBytes: server.uncountedMemoryBytes(),
+    reservedBytes: usedBytes + store.reservedBytes() - store.allocatedBytes(),
+    heapBytes: heapUsed,
+    residentBytes: rss,
   };
+}
+
+function percent(part: number, whole: number): number {
+  return whole <= 0 ? 0 : (part / whole) * 100;
 }

@@ -27,7 +27,7 @@ function runAppend(ctx: CommandContext): void {
     const lengthBefore = db.valueLength(ref);
     length += lengthBefore;
     if (!lengthAllowed(ctx, length)) return;
-    const value = db.resizeValue(ref, length);
+    const value = db.resizeValue(ref, length, lengthBefore);
     value.buf.set(ctx.arg(2), value.start + lengthBefore);
   }
   ctx.modified(1, EVENT_STRING, 'append');
@@ -49,7 +49,7 @@ function runSetRange(ctx: CommandContext): void {
 
   if (ref === 0) ref = create(ctx, 1, ctx.buf, 0, 0, NO_EXPIRE);
   const length = Math.max(lengthBefore, offset + added);
-  const value = db.resizeValue(ref, length);
+  const value = db.resizeValue(ref, length, offset, offset + added);
   value.buf.set(ctx.arg(3), value.start + offset);
   ctx.modified(1, EVENT_STRING, 'setrange');
   ctx.reply.integer(length);

@@ -70,7 +70,9 @@ function runGetRange(ctx: CommandContext): void {
   last = Math.min(last, length - 1);
   if (first > last) return replyEmpty(ctx);
   const value = ctx.db.readValue(ref);
-  ctx.reply.bulk(value.buf, value.start + first, value.start + last + 1);
+  value.end = value.start + last + 1;
+  value.start += first;
+  ctx.reply.view(value);
 }
 
 function replyEmpty(ctx: CommandContext): void {
