@@ -151,7 +151,7 @@ describeServers('what trib create says when', (server) => {
   });
 
   it.skipIf(noOwnAddress !== undefined)('a server is in protected mode', async () => {
-    const shy = await startExtra({ bind: '0.0.0.0' });
+    const shy = await startExtra({ bind: '0.0.0.0', 'protected-mode': 'yes' });
     const out = await refused(`${three} ${ownAddress}:${shy.port}`);
     expect(out).toContain(`[ERR] Sorry, can't connect to node ${ownAddress}:${shy.port}\n`);
     expect(out).toContain('The server is in protected mode');
