@@ -486,13 +486,7 @@ const RUNS_INSIDE_MULTI = new Set(['exec', 'discard', 'multi', 'watch', 'quit', 
 function unknownCommand(args: ArgVector): string {
   let quoted = '';
   for (let i = 1; i < args.argc && quoted.length < 128; i++) {
-    quoted += `'${cString(args.text(i)).slice(0, 128 - quoted.length)}' `;
+    quoted += `'${errors.cString(args.text(i)).slice(0, 128 - quoted.length)}' `;
   }
-  return `ERR unknown command '${cString(args.text(0)).slice(0, 128)}', with args beginning with: ${quoted}`;
-}
-
-/** What C prints of a string with a NUL in it. */
-function cString(text: string): string {
-  const nul = text.indexOf('\0');
-  return nul < 0 ? text : text.slice(0, nul);
+  return `ERR unknown command '${errors.cString(args.text(0)).slice(0, 128)}', with args beginning with: ${quoted}`;
 }

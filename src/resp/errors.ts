@@ -36,5 +36,11 @@ export function invalidExpireTime(commandName: string): string {
 
 /** `ERR unknown subcommand 'x'. Try CLIENT HELP.` (the subcommand is cut at 128 characters). */
 export function unknownSubcommand(subcommand: string, container: string): string {
-  return `ERR unknown subcommand '${subcommand.slice(0, 128)}'. Try ${container.toUpperCase()} HELP.`;
+  return `ERR unknown subcommand '${cString(subcommand).slice(0, 128)}'. Try ${container.toUpperCase()} HELP.`;
+}
+
+/** Redis prints arguments as C strings: nothing behind a NUL. */
+export function cString(text: string): string {
+  const nul = text.indexOf('\0');
+  return nul < 0 ? text : text.slice(0, nul);
 }

@@ -1,4 +1,6 @@
 /** Commands that give keys an expire time or take it away. */
+
+import { cString } from '../../resp/errors.js';
 import { NO_EXPIRE } from '../../store/types.js';
 import { expireAtText } from '../../types/expireTime.js';
 import { type ArgumentDoc, FAST, WRITE } from '../command.js';
@@ -26,7 +28,7 @@ function parseConditions(ctx: CommandContext): number {
     else if (ctx.argIs(i, 'gt')) conditions |= GT;
     else if (ctx.argIs(i, 'lt')) conditions |= LT;
     else {
-      ctx.reply.error(`ERR Unsupported option ${ctx.argText(i)}`);
+      ctx.reply.error(`ERR Unsupported option ${cString(ctx.argText(i))}`);
       return MALFORMED;
     }
   }
