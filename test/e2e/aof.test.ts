@@ -15,7 +15,7 @@ import { SetWriter, TransactionWriter } from './support/writers.js';
 
 const SEED = Number(process.env.SHOAL_SEED ?? Date.now() % 1_000_000);
 /** How often the server is killed under load, for each policy. */
-const KILLS = Number(process.env.SHOAL_KILLS ?? 4);
+const KILLS = Number(process.env.SHOAL_KILLS ?? 3);
 const hasRedis = redisServerOnPath() !== undefined;
 if (!hasRedis) skipLoudly('append-only files exchanged with Redis');
 
@@ -162,7 +162,7 @@ describe('a restart', () => {
 });
 
 describe('while a large file is loaded', () => {
-  const keys = 1_500_000;
+  const keys = 800_000;
 
   it('clients are told to wait, and INFO tells how far it is', async () => {
     const dir = tempDir();

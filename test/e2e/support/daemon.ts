@@ -121,6 +121,8 @@ export function launch(args: readonly string[], options: LaunchOptions = {}): Da
     stdio: [options.stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
     env: { ...process.env, ...options.env },
   });
+  // It may end without having read all of it.
+  child.stdin?.on('error', () => undefined);
   child.stdin?.end(options.stdin);
   return new Daemon(child, cwd);
 }
