@@ -7,7 +7,7 @@
 import { equalsIgnoreCase, latin1, parseInt64, parseSafeInt } from '../base/bytes.js';
 import { copyOf } from '../base/copy.js';
 import { Histogram } from '../base/histogram.js';
-import { FAST, PROTECTED } from '../commands/command.js';
+import { PROTECTED } from '../commands/command.js';
 import {
   type CommandContext,
   EVENT_EVICTED,
@@ -79,7 +79,7 @@ export class Executor implements CommandContext, Request {
   #dirtyBefore = 0;
   #errorsBefore = 0;
   #lruNow = 0;
-  /** Consecutive calls of one fast command are timed together: two clock readings a run, not two a call. */
+  /** Consecutive calls of one command are timed together: two clock readings a run, not two a call. */
   #running: ResolvedCommand | undefined;
   #runStartUs = 0;
   #runFirstCall = 0;
@@ -189,7 +189,7 @@ export class Executor implements CommandContext, Request {
     this.start = args.start;
     this.end = args.end;
     this.db = this.server.store.databases[session.dbIndex];
-    if (command !== this.#running || (command.flags & FAST) === 0) this.#openRun(command);
+    if (command !== this.#running) this.#openRun(command);
     this.#dirtyBefore = this.dirty;
     this.#errorsBefore = this.reply.errorCount;
     const { dbIndex } = session;

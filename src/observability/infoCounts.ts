@@ -20,7 +20,7 @@ function callFigures({ calls, microseconds, rejectedCalls, failedCalls }: Resolv
 }
 
 /**
- * Percentiles of each command's latency, microseconds. Consecutive calls of one fast command are timed together and
+ * Percentiles of each command's latency, microseconds. Consecutive calls of one command are timed together and
  * counted with their mean.
  */
 export function latencyStatsSection(server: ServerPort): InfoFields {
