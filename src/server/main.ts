@@ -74,20 +74,7 @@ interface Setup {
 }
 
 async function serve({ config, commands, configFile, logger }: Setup): Promise<void> {
-  logger.log('notice', 'oO0OoO0OoO0Oo Shoal is starting oO0OoO0OoO0Oo');
-  logger.log('notice', `Shoal version=${VERSION}, bits=64, pid=${process.pid}, just started`);
-  if (configFile === '') {
-    logger.log(
-      'warning',
-      'Warning: no config file specified, using the default config. In order to specify a config file use shoal-server /path/to/redis.conf',
-    );
-  } else logger.log('notice', 'Configuration loaded');
-  if (config.values.logfile === '') process.stdout.write(banner(config, process.pid));
-  else
-    logger.log(
-      'notice',
-      `Running mode=${config.values['cluster-enabled'] ? 'cluster' : 'standalone'}, port=${config.values.port}. PID: ${process.pid}`,
-    );
+  announce(config, configFile, logger);
   const removePidFile = writePidFile(config, logger);
   const end = (code: number): void => {
     removePidFile();
@@ -111,6 +98,24 @@ async function serve({ config, commands, configFile, logger }: Setup): Promise<v
   logger.log('warning', problem);
   await server.stop();
   end(1);
+}
+
+/** The banner first: whoever starts the server looks for it on standard output. A log file gets one line instead. */
+function announce(config: Config, configFile: string, logger: Logger): void {
+  const { logfile, port, 'cluster-enabled': clusterMode } = config.values;
+  if (logfile === '') process.stdout.write(banner(config, process.pid));
+  logger.log('notice', 'oO0OoO0OoO0Oo Shoal is starting oO0OoO0OoO0Oo');
+  logger.log('notice', `Shoal version=${VERSION}, bits=64, pid=${process.pid}, just started`);
+  if (configFile !== '') logger.log('notice', 'Configuration loaded');
+  else {
+    logger.log(
+      'warning',
+      'Warning: no config file specified, using the default config. In order to specify a config file use shoal-server /path/to/redis.conf',
+    );
+  }
+  if (logfile !== '') {
+    logger.log('notice', `Running mode=${clusterMode ? 'cluster' : 'standalone'}, port=${port}. PID: ${process.pid}`);
+  }
 }
 
 function handleSignals(server: Server): void {

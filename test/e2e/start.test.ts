@@ -52,6 +52,8 @@ describe('what the server prints when it starts', () => {
     const daemon = start(plainArgs(port, ['--cluster-enabled', 'yes']));
     await daemon.ready();
     expect(daemon.output).toContain('Running in cluster mode');
+    // Standard output opens with it: no log line comes before.
+    expect(daemon.output.indexOf('PID: ')).toBeLessThan(daemon.output.indexOf('is starting'));
   });
 
   it('ends with the lines that tools wait for, each with pid, role, time and level', async () => {
