@@ -82,20 +82,26 @@ export interface CommandContext {
   modified(i: number, eventClass: number, event: string): void;
   /** The same for a key of any database. */
   modifiedKey(db: Database, buf: Uint8Array, start: number, end: number, eventClass: number, event: string): void;
+  /** Like {@link modified}, but the change is counted elsewhere (RENAME counts one for two keys, RPUSH one an element). */
+  touched(i: number, eventClass: number, event: string): void;
+  /** The same for a key of any database. */
+  touchedKey(db: Database, buf: Uint8Array, start: number, end: number, eventClass: number, event: string): void;
   /** All keys of a database went away at once (or the whole store, with undefined). */
   flushed(db: Database | undefined): void;
   /** Two databases changed places (SWAPDB). */
   swapped(a: Database, b: Database): void;
   /** Publishes an event without a change (a source key that moved away). */
   notify(db: Database, buf: Uint8Array, start: number, end: number, eventClass: number, event: string): void;
-  /** Counts a change that no key stands for, so that the command is propagated. */
-  markDirty(): void;
+  /** Counts changes that {@link modified} did not, so that the command is propagated. */
+  markDirty(changes: number): void;
 
   // --- propagation to AOF and replicas. Default: a command that made something dirty is propagated as it came. ---
   /** True when there is anybody to propagate to: rewriting is only worth its garbage then. */
   readonly propagating: boolean;
   /** Propagates this instead of the command as it came. Strings are one byte a character. */
   propagateAs(parts: readonly (string | Uint8Array)[]): void;
+  /** Propagates this command although it changed nothing here. */
+  forcePropagation(): void;
   /** Propagates nothing for this command. */
   propagateNothing(): void;
 }

@@ -431,11 +431,20 @@ export class Executor implements CommandContext, Request {
   // ---------------------------------------------------------------- CommandContext: effects
 
   modified(i: number, eventClass: number, event: string): void {
-    this.modifiedKey(this.db, this.buf, this.start[i], this.end[i], eventClass, event);
+    this.dirty++;
+    this.touchedKey(this.db, this.buf, this.start[i], this.end[i], eventClass, event);
   }
 
   modifiedKey(db: Database, buf: Uint8Array, start: number, end: number, eventClass: number, event: string): void {
     this.dirty++;
+    this.touchedKey(db, buf, start, end, eventClass, event);
+  }
+
+  touched(i: number, eventClass: number, event: string): void {
+    this.touchedKey(this.db, this.buf, this.start[i], this.end[i], eventClass, event);
+  }
+
+  touchedKey(db: Database, buf: Uint8Array, start: number, end: number, eventClass: number, event: string): void {
     if (!this.watches.empty) this.watches.touched(db, buf, start, end, db.find(buf, start, end) !== 0);
     this.notify(db, buf, start, end, eventClass, event);
   }
@@ -465,13 +474,17 @@ export class Executor implements CommandContext, Request {
     // Keyspace notifications need pub/sub, which is not here yet; commands already say what happened.
   }
 
-  markDirty(): void {
-    this.dirty++;
+  markDirty(changes: number): void {
+    this.dirty += changes;
   }
 
   propagateAs(parts: readonly (string | Uint8Array)[]): void {
     this.#instead ??= [];
     this.#instead.push(ArgVector.from(parts));
+  }
+
+  forcePropagation(): void {
+    this.#dirtyBefore = -1;
   }
 
   propagateNothing(): void {

@@ -1,4 +1,9 @@
-/** Listening sockets: TCP on every address of `bind`, and a Unix socket. */
+/**
+ * Listening sockets: TCP on every address of `bind`, and a Unix socket.
+ *
+ * Starting may wait a turn of the event loop, in which node:net resolves names. CONFIG SET has to know before it answers: see
+ * {@link Listener.relisten}.
+ */
 import fs from 'node:fs';
 import net from 'node:net';
 import { isRawHandle, loadRawApi } from './rawHandle.js';
@@ -17,9 +22,16 @@ export interface ListenerOptions {
   log(level: 'warning' | 'notice', text: string): void;
 }
 
+interface TcpSocket {
+  readonly server: net.Server;
+  readonly port: number;
+}
+
 export class Listener {
   readonly #options: ListenerOptions;
-  readonly #servers: net.Server[] = [];
+  #tcp: TcpSocket[] = [];
+  #addresses: readonly string[] = [];
+  #unix: net.Server | undefined;
   readonly #raw: RawStreams | undefined;
   #unixPath: string | undefined;
 
@@ -35,25 +47,73 @@ export class Listener {
    */
   async listenTcp(addresses: readonly string[], port: number): Promise<number | { readonly error: string }> {
     let chosen = port;
+    this.#addresses = addresses;
     for (const entry of addresses) {
-      const optional = entry.startsWith('-');
-      const address = optional ? entry.slice(1) : entry;
-      const ipv6 = address.includes(':');
-      const host = address === '*' ? '0.0.0.0' : address === '::*' ? '::' : address;
       const server = net.createServer();
-      const error = await listening(server, { host, port: chosen, ipv6Only: ipv6, backlog: this.#options.backlog });
-      if (error === undefined) {
-        chosen = (server.address() as net.AddressInfo).port;
-        this.#servers.push(server);
-        this.#accept(server, undefined);
-        continue;
-      }
-      if (optional && NOT_ON_THIS_MACHINE.has(error.code ?? '')) continue;
-      const text = `Could not create server TCP listening socket ${address}:${chosen}: ${describe(error)}`;
-      this.#options.log('warning', `Warning: ${text}`);
-      return { error: text };
+      const error = await listening(server, { ...hostOf(entry), port: chosen, backlog: this.#options.backlog });
+      if (error === undefined) chosen = this.#keep(server);
+      else if (!mayBeMissing(entry, error)) return { error: this.#logRefusal(entry, chosen, error) };
     }
     return chosen;
+  }
+
+  /**
+   * Moves to other addresses or another port (0: none) while serving; connections stay. Takes effect before it returns:
+   * false when one cannot be had, and then it listens where it did before. Names are not resolved here, only addresses taken.
+   */
+  relisten(addresses: readonly string[], port: number): boolean {
+    const old = this.#tcp;
+    const oldAddresses = this.#addresses;
+    const oldPort = old[0]?.port ?? 0;
+    if (port === oldPort && sameList(addresses, oldAddresses)) return true;
+    // On the same port the old sockets stand in the way of the new ones; on another one they stay until those listen.
+    if (port === oldPort) for (const { server } of old) server.close();
+    this.#tcp = [];
+    const listens = port === 0 || this.#listenNow(addresses, port);
+    if (!listens) {
+      for (const { server } of this.#tcp) server.close();
+      this.#tcp = port === oldPort ? [] : old;
+      if (port === oldPort && oldPort !== 0) this.#listenNow(oldAddresses, oldPort);
+      return false;
+    }
+    if (port !== oldPort) for (const { server } of old) server.close();
+    this.#addresses = addresses;
+    return true;
+  }
+
+  /** node:net's public `listen` looks names up first and so takes a turn; what it ends in does not. */
+  #listenNow(addresses: readonly string[], port: number): boolean {
+    for (const entry of addresses) {
+      const { host, ipv6Only } = hostOf(entry);
+      const server: SynchronousServer = net.createServer();
+      const optional = entry.startsWith('-');
+      // Why comes a tick later, as an event.
+      server.on('error', (error: NodeJS.ErrnoException) => {
+        if (!mayBeMissing(entry, error)) this.#logRefusal(entry, port, error);
+      });
+      if (net.isIP(host) === 0 || server._listen2 === undefined) {
+        this.#options.log('warning', `CONFIG SET cannot resolve the name '${host}': give its address, or restart.`);
+        return false;
+      }
+      server._listen2(host, port, ipv6Only ? 6 : 4, this.#options.backlog, undefined, ipv6Only ? IPV6_ONLY : 0);
+      if (server.listening) this.#keep(server);
+      else if (!optional) return false;
+    }
+    return true;
+  }
+
+  /** Starts accepting. Answers the port. */
+  #keep(server: net.Server): number {
+    const { port } = server.address() as net.AddressInfo;
+    this.#tcp.push({ server, port });
+    this.#accept(server, undefined);
+    return port;
+  }
+
+  #logRefusal(entry: string, port: number, error: NodeJS.ErrnoException): string {
+    const text = `Could not create server TCP listening socket ${entry.replace(/^-/, '')}:${port}: ${describe(error)}`;
+    this.#options.log('warning', `Warning: ${text}`);
+    return text;
   }
 
   /** Listens on a Unix socket, replacing one that a dead server left. `mode` 0 leaves the permissions alone. */
@@ -68,15 +128,17 @@ export class Listener {
     if (error !== undefined) return { error: `Opening Unix socket: ${path}: ${describe(error)}` };
     if (mode !== 0) fs.chmodSync(path, mode);
     this.#unixPath = path;
-    this.#servers.push(server);
+    this.#unix = server;
     this.#accept(server, path);
     return undefined;
   }
 
   /** Stops listening. Connections go on. */
   close(): void {
-    for (const server of this.#servers) server.close();
-    this.#servers.length = 0;
+    for (const { server } of this.#tcp) server.close();
+    this.#tcp = [];
+    this.#unix?.close();
+    this.#unix = undefined;
     if (this.#unixPath !== undefined) fs.rmSync(this.#unixPath, { force: true });
     this.#unixPath = undefined;
   }
@@ -106,6 +168,29 @@ export class Listener {
       this.#options.onAccept(new SocketStream(socket, unixPath));
     });
   }
+}
+
+/** libuv's UV_TCP_IPV6ONLY: an IPv6 socket that leaves the IPv4 one of the same port alone. */
+const IPV6_ONLY = 1;
+
+/** A server with the undocumented method, unchanged since Node 0.6, that binds and listens before it returns. */
+interface SynchronousServer extends net.Server {
+  _listen2?(host: string, port: number, family: 4 | 6, backlog: number, fd: undefined, flags: number): void;
+}
+
+/** An entry of `bind` as node:net wants it. */
+function hostOf(entry: string): { readonly host: string; readonly ipv6Only: boolean } {
+  const address = entry.startsWith('-') ? entry.slice(1) : entry;
+  const host = address === '*' ? '0.0.0.0' : address === '::*' ? '::' : address;
+  return { host, ipv6Only: host.includes(':') };
+}
+
+function mayBeMissing(entry: string, error: NodeJS.ErrnoException): boolean {
+  return entry.startsWith('-') && NOT_ON_THIS_MACHINE.has(error.code ?? '');
+}
+
+function sameList(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((each, i) => each === b[i]);
 }
 
 const NOT_ON_THIS_MACHINE = new Set(['EADDRNOTAVAIL', 'EAFNOSUPPORT', 'EPROTONOSUPPORT', 'ENOPROTOOPT', 'EINVAL']);

@@ -247,13 +247,15 @@ export class Server implements ServerPort {
     });
     config.onChange('loglevel', (level) => this.#options.logger.setLevel(level));
     config.onChange('appendonly', () => 'appendonly can only be changed at start in this version');
-    config.onChange('port', () => this.#refuseRebind('port', 'Unable to listen on this port. Check server logs.'));
-    config.onChange('bind', () => this.#refuseRebind('bind', 'Failed to bind to specified addresses.'));
+    config.onChange('port', () => this.#relisten('Unable to listen on this port. Check server logs.'));
+    config.onChange('bind', () => this.#relisten('Failed to bind to specified addresses.'));
   }
 
-  #refuseRebind(directive: string, error: string): string {
-    this.log('warning', `CONFIG SET ${directive}: the listening sockets can only be chosen at start in this version.`);
-    return error;
+  #relisten(refusal: string): string | undefined {
+    const { bind, port } = this.config.values;
+    if (!this.#listener.relisten(bind, port)) return refusal;
+    this.port = port;
+    return undefined;
   }
 
   // ---------------------------------------------------------------- ServerPort

@@ -25,7 +25,7 @@ function rename(ctx: CommandContext, onlyNew: boolean): void {
     // Looked up again: the target may have expired and gone, which moves entries.
     db.rename(ctx.lookupWrite(1), buf, start[2], end[2]);
     ctx.notify(db, buf, start[2], end[2], EVENT_NEW, 'new');
-    ctx.modified(1, EVENT_GENERIC, 'rename_from');
+    ctx.touched(1, EVENT_GENERIC, 'rename_from');
     ctx.modified(2, EVENT_GENERIC, 'rename_to');
   } else if (onlyNew) return ctx.reply.integer(0);
   if (onlyNew) ctx.reply.integer(1);
@@ -81,7 +81,7 @@ function runMove(ctx: CommandContext): void {
   if (ctx.peekKey(target, buf, start[1], end[1]) !== 0) return ctx.reply.integer(0);
   db.moveTo(ctx.peek(1), target, buf, start[1], end[1]);
   ctx.notify(target, buf, start[1], end[1], EVENT_NEW, 'new');
-  ctx.modified(1, EVENT_GENERIC, 'move_from');
+  ctx.touched(1, EVENT_GENERIC, 'move_from');
   ctx.modifiedKey(target, buf, start[1], end[1], EVENT_GENERIC, 'move_to');
   ctx.reply.integer(1);
 }

@@ -43,10 +43,12 @@ export const flushAll = command({
   tips: ALL_SHARDS,
   run(ctx) {
     if (!modeIsValid(ctx)) return;
+    const { store } = ctx.server;
+    for (const { size } of store.databases) ctx.markDirty(size);
     ctx.flushed(undefined);
-    ctx.server.store.clear();
-    // Propagated even when there was nothing: replicas may have what we have not.
-    ctx.markDirty();
+    store.clear();
+    // Even when there was nothing: replicas may have what we have not.
+    ctx.forcePropagation();
     ctx.reply.ok();
   },
 });
@@ -65,9 +67,10 @@ export const flushDb = command({
   tips: ALL_SHARDS,
   run(ctx) {
     if (!modeIsValid(ctx)) return;
+    ctx.markDirty(ctx.db.size);
     ctx.flushed(ctx.db);
     ctx.db.clear();
-    ctx.markDirty();
+    ctx.forcePropagation();
     ctx.reply.ok();
   },
 });
@@ -99,7 +102,7 @@ export const swapDb = command({
       store.swap(first, second);
       ctx.swapped(a, b);
     }
-    ctx.markDirty();
+    ctx.markDirty(1);
     ctx.reply.ok();
   },
 });

@@ -24,6 +24,7 @@ export async function compareHistory(
   const [left, right] = sides as [Side, Side];
   const queued = Array.from({ length: CONNECTIONS }, (): string[][] => []);
   const log: string[] = [];
+  const before = await Promise.all(sides.map((side) => changesCounted(side.admin)));
   try {
     for (let i = 1; i <= commands; i++) {
       const { connection, args } = generator.next();
@@ -36,6 +37,9 @@ export async function compareHistory(
         return report(seed, i, log, formatOutcome(ours), formatOutcome(theirs));
       }
       follow(queued, connection, args, theirs);
+      const counted = await Promise.all(sides.map((side) => changesCounted(side.admin)));
+      const [ourChanges, theirChanges] = counted.map((now, n) => `${now - (before[n] as number)} changes counted`);
+      if (ourChanges !== theirChanges) return report(seed, i, log, ourChanges as string, theirChanges as string);
       if (i % COMMANDS_BETWEEN_DUMPS !== 0 && i !== commands) continue;
       const [ourState, theirState] = (await Promise.all([
         dumpState(left.admin, DATABASES),
@@ -50,6 +54,13 @@ export async function compareHistory(
   } finally {
     for (const side of sides) for (const client of [side.admin, ...side.clients]) client.close();
   }
+}
+
+/** The number that save points go by: every command must count as many changes as Redis counts. */
+async function changesCounted(client: RawClient): Promise<number> {
+  const info = await client.call('INFO', 'persistence');
+  if (!('text' in info)) throw new Error('INFO did not answer a text');
+  return Number(/rdb_changes_since_last_save:(\d+)/.exec(info.text)?.[1]);
 }
 
 interface Side {
