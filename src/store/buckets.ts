@@ -1,11 +1,12 @@
 /**
  * Bucket memory for tables: chunks of 4096 buckets (256 KiB) of shared memory, so that a table grows without ever
- * allocating, clearing or copying more than one chunk at a time.
+ * allocating, clearing or copying more than one chunk at a time. The first chunk of a collection's table starts small and
+ * doubles until it has that size.
  *
  *   chunk    | bucket 0 | bucket 1 | ... | bucket 4095 |
  *   bucket   | child | tags 0-3 | tags 4-7 | tags 8-11 | ref 0 | ref 1 | ... | ref 11 |      16 words, one cache line
  *
- * Invariants: a chunk that the pool hands out is all zeros; an overflow bucket in use is linked from exactly one child
+ * Invariants: only the first chunk may be smaller than a whole one; a chunk that the pool hands out is all zeros; an overflow bucket in use is linked from exactly one child
  * word; a free one is all zeros except its child word, which links the free ones.
  */
 import { assert } from '../base/assert.js';
@@ -23,6 +24,9 @@ export const CHUNK_SHIFT = 12;
 const CHUNK_BUCKETS = 1 << CHUNK_SHIFT;
 export const INDEX_MASK = CHUNK_BUCKETS - 1;
 
+/** What the first chunk of a collection's table starts with. */
+const SMALL_CHUNK_BUCKETS = 8;
+
 /** Chunks that are kept for the next taker; the collector gets the rest. */
 const KEEP = 16;
 
@@ -33,12 +37,41 @@ export class ChunkPool implements ByteCount {
   private readonly free: Int32Array[] = [];
 
   take(): Int32Array {
-    return this.free.pop()?.fill(0) ?? new Int32Array(new SharedArrayBuffer(CHUNK_BUCKETS * BUCKET_BYTES));
+    return this.free.pop()?.fill(0) ?? newChunk(CHUNK_BUCKETS);
   }
 
   give(chunk: Int32Array): void {
-    if (this.free.length < KEEP) this.free.push(chunk);
+    if (this.free.length < KEEP && chunk.length === CHUNK_BUCKETS * BUCKET_WORDS) this.free.push(chunk);
   }
+}
+
+function newChunk(buckets: number): Int32Array {
+  return new Int32Array(new SharedArrayBuffer(buckets * BUCKET_BYTES));
+}
+
+/**
+ * Makes room for one more bucket behind `buckets`. Answers whether the first chunk has moved: then what was read from
+ * the array before is a copy that nobody looks at any more.
+ */
+export function growChunks(chunks: Int32Array[], buckets: number, pool: ChunkPool, startsSmall: boolean): boolean {
+  const first = chunks[0];
+  const firstBuckets = first === undefined ? 0 : first.length / BUCKET_WORDS;
+  if (firstBuckets === CHUNK_BUCKETS || (firstBuckets === 0 && !startsSmall)) {
+    if (buckets >>> CHUNK_SHIFT === chunks.length) chunks.push(pool.take());
+    return false;
+  }
+  if (buckets < firstBuckets) return false;
+  const wider = newChunk(firstBuckets === 0 ? SMALL_CHUNK_BUCKETS : firstBuckets * 2);
+  if (first !== undefined) wider.set(first);
+  chunks[0] = wider;
+  return firstBuckets > 0;
+}
+
+/** How many buckets the chunks have room for. */
+export function roomOf(chunks: readonly Int32Array[]): number {
+  let room = 0;
+  for (const chunk of chunks) room += chunk.length / BUCKET_WORDS;
+  return room;
 }
 
 /** The overflow buckets of one table, numbered from 1: bucket b is at index b - 1. */
@@ -50,9 +83,11 @@ export class OverflowBuckets {
   touched = 0;
   private freeHead = 0;
   private readonly pool: ChunkPool;
+  private readonly startsSmall: boolean;
 
-  constructor(pool: ChunkPool) {
+  constructor(pool: ChunkPool, startsSmall: boolean) {
     this.pool = pool;
+    this.startsSmall = startsSmall;
   }
 
   take(): number {
@@ -66,7 +101,7 @@ export class OverflowBuckets {
       chunk[base] = 0;
       return free;
     }
-    if ((this.touched & INDEX_MASK) === 0) this.chunks.push(this.pool.take());
+    growChunks(this.chunks, this.touched, this.pool, this.startsSmall);
     return ++this.touched;
   }
 

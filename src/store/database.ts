@@ -8,6 +8,7 @@
  * The store knows no clock: an expired entry is there until somebody deletes it.
  */
 import { assert } from '../base/assert.js';
+import { Elements } from './elements.js';
 import { EXPIRE_UNITS, EXPIRES, HANDLE, SLOT_UNITS } from './entry.js';
 import { ExpiryWheel } from './expiry.js';
 import { Keyspace } from './keyspace.js';
@@ -17,6 +18,10 @@ import { UNIT_BYTES } from './sizeClass.js';
 import { SlotIndex } from './slots.js';
 import { Table } from './table.js';
 import { type ByteView, ENCODING_DEFAULT, ENCODING_RAW, NO_EXPIRE, type Ref, TYPE_STRING } from './types.js';
+
+/** Half of a string's length, an eighth of a small collection's. */
+const GROWING_RESERVE_SHIFT = 1;
+const COLLECTION_RESERVE_SHIFT = 3;
 
 /** How many keys of one slot of the wheel are compared to find the next to expire. */
 const NEAREST_LOOKS = 16;
@@ -74,21 +79,45 @@ export class Database extends Keyspace {
   }
 
   /**
-   * Changes the length of a string: what fits of it stays, new bytes are zero; growing again and again costs no more than
+   * Changes the length of a string or of an inline value: what fits of it stays, new bytes are zero; growing again and again costs no more than
    * in proportion to what is added. Answers the value, to be written from `writeFrom` to `writeTo` (the rest may be on its
    * way to a client); the entry may have moved to {@link lastRef}.
    */
   resizeValue(ref: Ref, newLength: number, writeFrom = 0, writeTo = newLength): ByteView {
-    const moved =
-      (this.word1(ref) & HANDLE) !== 0
-        ? this.resizeLarge(ref, newLength, writeFrom, writeTo)
-        : this.resizeInline(ref, newLength);
-    this.moved = moved;
-    this.setEncoding(moved, ENCODING_RAW);
-    return this.readValue(moved);
+    const value = this.resizeBytes(ref, newLength, writeFrom, writeTo, GROWING_RESERVE_SHIFT);
+    this.setEncoding(this.moved, ENCODING_RAW);
+    return value;
   }
 
-  /** Where resizeValue left the entry. */
+  /**
+   * The same for the bytes of any type; type and encoding stay. The reserve of a value that grows is its length shifted
+   * right by `reserveShift`: small collections are many and seldom grow much.
+   */
+  resizeBytes(
+    ref: Ref,
+    newLength: number,
+    writeFrom = 0,
+    writeTo = newLength,
+    reserveShift = COLLECTION_RESERVE_SHIFT,
+  ): ByteView {
+    this.moved =
+      (this.word1(ref) & HANDLE) !== 0
+        ? this.resizeLarge(ref, newLength, writeFrom, writeTo)
+        : this.resizeInline(ref, newLength, reserveShift);
+    return this.readValue(this.moved);
+  }
+
+  /** Elements for a large collection of this store; whoever drops them without giving them to a key releases them. */
+  newElements(): Elements {
+    return new Elements(this.memory);
+  }
+
+  /** An object that is a key's value changed its {@link StoredObject.bytesUsed}. */
+  adjustObject(delta: number): void {
+    this.objects.adjust(delta);
+  }
+
+  /** Where resizeValue or resizeBytes left the entry. */
   get lastRef(): Ref {
     return this.moved;
   }
@@ -175,6 +204,7 @@ export class Database extends Keyspace {
     this.wheel = new ExpiryWheel(this.memory.arena.segments, this.memory.expireDistance, this.memory.pool);
     if (this.slots !== undefined) this.slots = new SlotIndex(this.words);
     this.memory.bury(dead);
+    this.memory.discardIfDead();
   }
 
   /** SWAPDB: exchanges the contents of two databases. */

@@ -9,9 +9,11 @@
  *   +---------------------+-------------+-----------------+------------+-----+- - - -+-------+
  *     with an expire time   cluster mode
  *
- *   word 0   31 owner table 24 | 23 LRU or LFU 0
+ *   word 0   31 owner 24 | 23 LRU or LFU 0
  *   word 1   31 encoding 30 | 29 long key | 28 handle | 27 expires | 26 type 24 | 23 key length 16 | 15 value length 0
  *
+ * Owner: the number of the database, its low 7 bits (for whoever looks at memory), or ELEMENTS. The elements of large collections
+ * (elements.ts) have the same layout, the member or field as the key, but neither links nor expire time.
  * What only some entries have lies before the reference, so a lookup finds a short key always at the same place.
  * Long key: key length does not fit 8 bits. The word holds it (>= 0) or, inverted, the handle of a key that has memory of its own.
  * Handle: the value is a handle, in the first aligned word behind the key.
@@ -24,6 +26,9 @@ import { SEGMENT_SHIFT, UNIT_MASK } from './segments.js';
 import { ByteView, type Ref } from './types.js';
 
 export const OWNER_SHIFT = 24;
+/** Owner of the elements of collections. Alone in having the top bit, by which {@link isElement} knows them. */
+export const ELEMENTS = 0x80;
+const DATABASE_MASK = 0x7f;
 export const LRU_MASK = 0xffffff;
 
 export const TYPE_SHIFT = 24;
@@ -45,6 +50,16 @@ export const SLOT_UNITS = 1;
 export const INLINE_VALUE_MAX = 0xffff;
 /** Longer keys get memory of their own. */
 export const INLINE_KEY_MAX = 0x7fff;
+
+/** The first word of a new entry. */
+export function ownerWord(owner: number): number {
+  return (owner === ELEMENTS ? ELEMENTS : owner & DATABASE_MASK) << OWNER_SHIFT;
+}
+
+/** Whether a first word is that of a collection's element. */
+export function isElement(word0: number): boolean {
+  return word0 < 0;
+}
 
 /** Reads entries. One for all tables that share an arena. */
 export class EntryReader {

@@ -158,7 +158,8 @@ export class Keyspace {
     let bytes = this.memory.blockBytes(ref) + Math.round(this.table.bytesUsed / this.table.count);
     const key = this.reader.keyHandle(ref);
     if (key !== 0) bytes += this.objects.get(key).bytesUsed;
-    return bytes + (this.object(ref)?.bytesUsed ?? 0);
+    const object = this.object(ref);
+    return object === undefined ? bytes : bytes + object.bytesUsed + (object.elementBytes ?? 0);
   }
 
   protected word1(ref: Ref): number {
@@ -169,7 +170,7 @@ export class Keyspace {
     this.words[ref >>> SEGMENT_SHIFT][((ref & UNIT_MASK) << 1) + 1] = word1;
   }
 
-  protected setEncoding(ref: Ref, encoding: number): void {
+  setEncoding(ref: Ref, encoding: number): void {
     this.setWord1(ref, (this.word1(ref) & ~(3 << ENCODING_SHIFT)) | (encoding << ENCODING_SHIFT));
   }
 
@@ -399,7 +400,7 @@ export class Keyspace {
     return true;
   }
 
-  protected resizeInline(ref: Ref, newLength: number): Ref {
+  protected resizeInline(ref: Ref, newLength: number, reserveShift: number): Ref {
     const value = this.readValue(ref);
     const length = value.length;
     if (this.fits(ref, newLength)) {
@@ -418,7 +419,7 @@ export class Keyspace {
       this.memory.freeBlock(ref);
       return moved;
     }
-    const area = newLength > length ? Math.min(capacityFor(newLength), INLINE_VALUE_MAX) : newLength;
+    const area = newLength > length ? Math.min(newLength + (newLength >> reserveShift), INLINE_VALUE_MAX) : newLength;
     const moved = this.reallocate(ref, area, expires);
     this.writeInline(moved, value.buf, value.start, value.start + kept);
     this.setWord1(moved, (this.word1(moved) & ~VALUE_LENGTH_MASK) | newLength);

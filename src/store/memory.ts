@@ -7,6 +7,7 @@ import { Copier } from '../base/copy.js';
 import { Arena } from './arena.js';
 import { ChunkPool } from './buckets.js';
 import {
+  ELEMENTS,
   ENCODING_SHIFT,
   EntryReader,
   EXPIRE_UNITS,
@@ -14,9 +15,10 @@ import {
   HANDLE,
   HEADER_BYTES,
   INLINE_KEY_MAX,
+  isElement,
   KEY_LENGTH_SHIFT,
   LONG_KEY,
-  OWNER_SHIFT,
+  ownerWord,
   SLOT_UNITS,
   TYPE_SHIFT,
 } from './entry.js';
@@ -26,7 +28,7 @@ import { Released } from './released.js';
 import { MAX_SEGMENTS, SEGMENT_SHIFT, UNIT_MASK } from './segments.js';
 import { CLASS_UNITS, classOf, MAX_BLOCK_UNITS, UNIT_SHIFT } from './sizeClass.js';
 import type { Table } from './table.js';
-import { type Ref, StoreFullError } from './types.js';
+import { ByteView, type Ref, StoreFullError } from './types.js';
 
 /** What a handle takes in an entry: itself, and the bytes to the next word. */
 export const HANDLE_AREA_BYTES = 7;
@@ -43,6 +45,13 @@ export class Memory {
   readonly reader: EntryReader;
   readonly hasher: Hasher;
   readonly pool = new ChunkPool();
+  /** Bucket memory of the tables of large collections; counts their index. */
+  readonly elementPool = new ChunkPool();
+  /** Elements of the collections that are alive. */
+  elementCount = 0;
+  /** Where collections show the key and the value of an element. */
+  readonly elementKey = new ByteView();
+  readonly elementValue = new ByteView();
   readonly copier = new Copier();
   /** Units between the expire time and the header. */
   readonly expireDistance: number;
@@ -61,12 +70,21 @@ export class Memory {
     this.expireDistance = EXPIRE_UNITS + this.slotUnits;
   }
 
-  /** A block for an entry with so many bytes behind its header; nothing of it is filled in. */
+  /** A block for an entry of a database with so many bytes behind its header; nothing of it is filled in. */
   allocate(keyArea: number, valueArea: number, expires: boolean): Ref {
-    const prefix = this.slotUnits + (expires ? EXPIRE_UNITS : 0);
-    const units = prefix + ((HEADER_BYTES + keyArea + valueArea + 7) >> UNIT_SHIFT);
+    return this.allocateBlock(this.slotUnits + (expires ? EXPIRE_UNITS : 0), keyArea + valueArea);
+  }
+
+  private allocateBlock(prefix: number, payload: number): Ref {
+    const units = prefix + ((HEADER_BYTES + payload + 7) >> UNIT_SHIFT);
     if (units > MAX_BLOCK_UNITS) throw new StoreFullError('an entry larger than the largest block');
     return (this.arena.allocate(classOf(units)) + prefix) | 0;
+  }
+
+  /** A block for an entry of any owner. */
+  allocateFor(owner: number, keyArea: number, valueArea: number, expires: boolean): Ref {
+    if (owner === ELEMENTS) return this.allocateBlock(0, keyArea + valueArea);
+    return this.allocate(keyArea, valueArea, expires);
   }
 
   /** Gives the block back. What its handles lead to stays. */
@@ -90,8 +108,10 @@ export class Memory {
 
   /** The first unit of an entry's block. */
   blockOf(ref: Ref): number {
-    const word1 = this.words[ref >>> SEGMENT_SHIFT][((ref & UNIT_MASK) << 1) + 1];
-    return (ref - this.slotUnits - ((word1 & EXPIRES) === 0 ? 0 : EXPIRE_UNITS)) | 0;
+    const words = this.words[ref >>> SEGMENT_SHIFT];
+    const at = (ref & UNIT_MASK) << 1;
+    if (isElement(words[at])) return ref;
+    return (ref - this.slotUnits - ((words[at + 1] & EXPIRES) === 0 ? 0 : EXPIRE_UNITS)) | 0;
   }
 
   /** Bytes of the block that an entry occupies. */
@@ -122,10 +142,10 @@ export class Memory {
     const length = end - start;
     const flags = (type << TYPE_SHIFT) | (encoding << ENCODING_SHIFT) | (expires ? EXPIRES : 0);
     if (length > SHORT_KEY_MAX) return this.createLong(owner, flags, buf, start, end, valueArea, expires);
-    const ref = this.allocate(length, valueArea, expires);
+    const ref = this.allocateFor(owner, length, valueArea, expires);
     const words = this.words[ref >>> SEGMENT_SHIFT];
     const at = (ref & UNIT_MASK) << 1;
-    words[at] = owner << OWNER_SHIFT;
+    words[at] = ownerWord(owner);
     words[at + 1] = flags | (length << KEY_LENGTH_SHIFT);
     const hasher = this.hasher;
     const full = hasher.fullWords;
@@ -145,11 +165,11 @@ export class Memory {
   ): Ref {
     const length = end - start;
     const inline = length <= INLINE_KEY_MAX;
-    const ref = this.allocate(inline ? 4 + length : 4, valueArea, expires);
+    const ref = this.allocateFor(owner, inline ? 4 + length : 4, valueArea, expires);
     const segment = ref >>> SEGMENT_SHIFT;
     const words = this.words[segment];
     const at = (ref & UNIT_MASK) << 1;
-    words[at] = owner << OWNER_SHIFT;
+    words[at] = ownerWord(owner);
     words[at + 1] = flags | LONG_KEY;
     const { bytes, data } = this.arena.segments;
     if (inline) {
@@ -201,24 +221,36 @@ export class Memory {
     if (table.bucketCount === 0) return;
     this.graveyard.push(table);
     this.buried += table.count;
-    if (this.buried !== this.arena.usedBlocks) return;
-    // Nothing else is alive: no need to look at each entry.
+  }
+
+  /** Takes over the elements of a collection that no key holds any more. */
+  buryElements(table: Table): void {
+    this.elementCount -= table.count;
+    this.bury(table);
+  }
+
+  /** After a database was cleared: if nothing else is alive, all memory goes back without a look at each entry. */
+  discardIfDead(): void {
+    if (this.graveyard.length === 0 || this.buried + this.elementCount !== this.arena.usedBlocks) return;
     for (const dead of this.graveyard) dead.discard();
     this.graveyard.length = 0;
     this.buried = 0;
+    this.elementCount = 0;
+    this.elementPool.bytesUsed = 0;
     this.objects.reset();
     this.arena.reset();
   }
 
   /** Frees up to `units` buckets of buried tables, then spare memory. Answers whether more remains. */
   reap(units: number): boolean {
-    const table = this.graveyard[this.graveyard.length - 1];
-    if (table === undefined) {
+    const last = this.graveyard.length - 1;
+    if (last < 0) {
       if (this.arena.trim(this.released)) return true;
       this.released.collect();
       return false;
     }
-    if (!table.drain(units, this.freeBuried)) this.graveyard.pop();
+    // An entry that is freed may bury the table of its collection: behind this one.
+    if (!this.graveyard[last].drain(units, this.freeBuried)) this.graveyard.splice(last, 1);
     return true;
   }
 
@@ -237,8 +269,8 @@ export class Memory {
     return this.graveyard.length > 0;
   }
 
-  /** Bytes of all that is kept: entries, objects and the index. Three additions, so that it may be asked at every command. */
+  /** Bytes of all that is kept: entries, objects and the index. A few additions, so that it may be asked at every command. */
   get bytesUsed(): number {
-    return this.arena.usedBytes + this.objects.bytesUsed + this.pool.bytesUsed;
+    return this.arena.usedBytes + this.objects.bytesUsed + this.pool.bytesUsed + this.elementPool.bytesUsed;
   }
 }

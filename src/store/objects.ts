@@ -13,13 +13,21 @@ import { assert } from '../base/assert.js';
 import { allocateBytes, GROWABLE_FROM_BYTES, grownInPlace, isGrowable } from '../base/growable.js';
 import { Lease } from '../base/lease.js';
 import type { Released } from './released.js';
-import { StoreFullError } from './types.js';
+import { type Ref, StoreFullError } from './types.js';
 
 /** What a handle may lead to. */
 export interface StoredObject {
-  /** Bytes that the object occupies. Whoever changes it tells {@link ObjectTable.adjust}. */
+  /** Bytes that the object itself occupies. Whoever changes it tells {@link ObjectTable.adjust}. */
   readonly bytesUsed: number;
+  /** Bytes that its elements occupy elsewhere in the store, their index included. */
+  readonly elementBytes?: number;
+  /** Bytes of the index of its elements, which {@link elementBytes} include. */
+  readonly indexBytes?: number;
   clone(): StoredObject;
+  /** The object is no key's value any more: gives back what of it lies elsewhere in the store, without looking at it. */
+  release?(): void;
+  /** Checks its invariants and visits its elements. */
+  verify?(visit: (ref: Ref) => void): void;
 }
 
 /** What an object costs beside its payload: the wrapper objects and its place in the table. */
@@ -164,7 +172,9 @@ export class ObjectTable {
   }
 
   remove(handle: number): void {
-    const { bytesUsed } = this.get(handle);
+    const object = this.get(handle);
+    const { bytesUsed } = object;
+    object.release?.();
     this.bytesUsed -= bytesUsed;
     this.released.add(bytesUsed);
     this.items[handle] = undefined;

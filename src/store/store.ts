@@ -4,6 +4,8 @@ import type { Random } from '../base/prng.js';
 import { Database } from './database.js';
 import { Defragmenter } from './defrag.js';
 import { Memory } from './memory.js';
+import type { StoredObject } from './objects.js';
+import type { Ref } from './types.js';
 
 export interface StoreOptions {
   /** How many databases SELECT reaches. */
@@ -93,25 +95,41 @@ export class Store {
   verify(): void {
     const blocks = new Set<number>();
     const handles = new Set<number>();
-    const { reader } = this.memory;
-    const visit = (ref: number): void => {
+    const { reader, objects } = this.memory;
+    const collections: StoredObject[] = [];
+    let elements = 0;
+    const visit = (ref: Ref): void => {
       const block = this.memory.blockOf(ref);
       assert(!blocks.has(block), 'an entry is in one table, once');
       blocks.add(block);
-      for (const handle of [reader.keyHandle(ref), reader.valueHandle(ref)]) {
+      const value = reader.valueHandle(ref);
+      for (const handle of [reader.keyHandle(ref), value]) {
         if (handle === 0) continue;
         assert(!handles.has(handle), 'a handle is held once');
         handles.add(handle);
       }
+      if (value !== 0) collections.push(objects.get(value));
+    };
+    const visitElement = (ref: Ref): void => {
+      elements++;
+      visit(ref);
     };
     for (const database of this.databases) database.verify(visit);
     this.memory.forEachBuried((table) => table.forEachUndrained(visit));
-    let indexBytes = 0;
+    let elementIndexBytes = 0;
+    // Elements that are large strings are found on the way: the list grows.
+    for (const object of collections) {
+      object.verify?.(visitElement);
+      elementIndexBytes += object.indexBytes ?? 0;
+    }
+    assert(elements === this.memory.elementCount, `${elements} elements, counted ${this.memory.elementCount}`);
+    let indexBytes = elementIndexBytes;
     for (const database of this.databases) indexBytes += database.indexBytes;
     this.memory.forEachBuried((table) => {
       indexBytes += table.bytesUsed;
     });
-    assert(indexBytes === this.memory.pool.bytesUsed, 'the index takes what was counted');
+    const counted = this.memory.pool.bytesUsed + this.memory.elementPool.bytesUsed;
+    assert(indexBytes === counted, `the index takes ${indexBytes} bytes, counted ${counted}`);
     this.memory.arena.verify(blocks);
     this.memory.objects.verify(handles);
   }

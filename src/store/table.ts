@@ -28,6 +28,7 @@ import {
   BUCKET_WORDS,
   CHUNK_SHIFT,
   type ChunkPool,
+  growChunks,
   INDEX_MASK,
   OverflowBuckets,
   PLACES,
@@ -36,9 +37,10 @@ import {
   TAGS,
   tagOf,
 } from './buckets.js';
-import { type EntryReader, KEY_BITS, KEY_LENGTH_SHIFT } from './entry.js';
+import { ELEMENTS, type EntryReader, KEY_BITS, KEY_LENGTH_SHIFT } from './entry.js';
 import { type Hasher, reverseBits } from './hash.js';
 import { SEGMENT_SHIFT, UNIT_MASK } from './segments.js';
+import { verifyTable } from './tableCheck.js';
 import type { Ref } from './types.js';
 
 /** The table splits a bucket when there are more entries a bucket than this. */
@@ -51,7 +53,7 @@ const LOW_BITS = 0x01010101;
 const HIGH_BITS = 0x80808080 | 0;
 
 export class Table {
-  /** Tells the tables of one arena apart; written into their entries. */
+  /** The number of the database, or {@link ELEMENTS}; written into the entries. */
   readonly ownerId: number;
   count = 0;
   /** Primary buckets; 0 until the first insert. */
@@ -67,6 +69,7 @@ export class Table {
   private readonly words: Int32Array[];
   private readonly hasher: Hasher;
   private readonly pool: ChunkPool;
+  private readonly startsSmall: boolean;
   /** For sampling.ts too, which only reads. */
   readonly chunks: Int32Array[] = [];
   readonly overflow: OverflowBuckets;
@@ -85,7 +88,8 @@ export class Table {
     this.words = reader.words;
     this.hasher = hasher;
     this.pool = pool;
-    this.overflow = new OverflowBuckets(pool);
+    this.startsSmall = ownerId === ELEMENTS;
+    this.overflow = new OverflowBuckets(pool, this.startsSmall);
   }
 
   get bytesUsed(): number {
@@ -146,7 +150,7 @@ export class Table {
   /** Adds an entry whose key is not in the table. */
   insert(hash: number, ref: Ref): void {
     if (this.bucketCount === 0) {
-      this.chunks.push(this.pool.take());
+      growChunks(this.chunks, 0, this.pool, this.startsSmall);
       this.addBucket();
     }
     this.place(this.indexOf(hash), hash >>> 24, ref);
@@ -299,15 +303,19 @@ export class Table {
   private place(index: number, tag: number, ref: Ref): void {
     let chunk = this.chunks[index >>> CHUNK_SHIFT];
     let base = (index & INDEX_MASK) << 4;
+    let last = 0;
     while (chunk[base] !== 0) {
-      const child = chunk[base] - 1;
-      chunk = this.overflow.chunks[child >>> CHUNK_SHIFT];
-      base = (child & INDEX_MASK) << 4;
+      last = chunk[base];
+      chunk = this.overflow.chunks[(last - 1) >>> CHUNK_SHIFT];
+      base = ((last - 1) & INDEX_MASK) << 4;
     }
     let place = 0;
     while (place < PLACES && chunk[base + REFS + place] !== 0) place++;
     if (place === PLACES) {
       const child = this.overflow.take();
+      // That may have moved the overflow buckets, the end of this chain and the last hit among them.
+      this.hitChunk = NO_CHUNK;
+      if (last !== 0) chunk = this.overflow.chunks[(last - 1) >>> CHUNK_SHIFT];
       chunk[base] = child;
       chunk = this.overflow.chunks[(child - 1) >>> CHUNK_SHIFT];
       base = ((child - 1) & INDEX_MASK) << 4;
@@ -382,7 +390,7 @@ export class Table {
   private split(): void {
     const added = this.bucketCount;
     const index = added - this.lowMask - 1;
-    if (added >>> CHUNK_SHIFT === this.chunks.length) this.chunks.push(this.pool.take());
+    growChunks(this.chunks, added, this.pool, this.startsSmall);
     const length = this.takeAll(index);
     this.addBucket();
     const mask = this.highMask;
@@ -418,44 +426,14 @@ export class Table {
     if ((removed & INDEX_MASK) === 0) this.giveChunks((removed >>> CHUNK_SHIFT) + 1);
   }
 
-  /** Visits every entry on the way. */
+  /** Checks the invariants and visits every entry on the way. */
   verify(visit: (ref: Ref) => void): void {
-    let count = 0;
-    const linked = new Set<number>();
-    for (let index = 0; index < this.bucketCount; index++) {
-      let chunk = this.chunks[index >>> CHUNK_SHIFT];
-      let base = (index & INDEX_MASK) << 4;
-      for (;;) {
-        const child = chunk[base];
-        let filled = 0;
-        for (let place = 0; place < PLACES; place++) {
-          const ref = chunk[base + REFS + place];
-          if (ref === 0) continue;
-          filled++;
-          const hash = this.reader.hash(ref, this.hasher);
-          assert(
-            this.indexOf(hash) === index && tagOf(chunk, base, place) === hash >>> 24,
-            'an entry is where its hash says',
-          );
-          visit(ref);
-        }
-        count += filled;
-        assert(child === 0 || filled === PLACES, 'a bucket with a child is full');
-        assert(chunk === this.chunks[index >>> CHUNK_SHIFT] || filled > 0, 'an overflow bucket is not empty');
-        if (child === 0) break;
-        assert(!linked.has(child), 'an overflow bucket continues one bucket');
-        linked.add(child);
-        chunk = this.overflow.chunks[(child - 1) >>> CHUNK_SHIFT];
-        base = ((child - 1) & INDEX_MASK) << 4;
-      }
-    }
-    this.overflow.verify(linked);
-    assert(count === this.count, `${count} entries in the table, counted ${this.count}`);
-    for (let index = this.bucketCount; index < this.chunks.length << CHUNK_SHIFT; index++) {
-      const base = (index & INDEX_MASK) << 4;
-      for (let i = 0; i < BUCKET_WORDS; i++)
-        assert(this.chunks[index >>> CHUNK_SHIFT][base + i] === 0, 'memory behind is empty');
-    }
+    verifyTable(
+      this,
+      (ref) => this.reader.hash(ref, this.hasher),
+      (hash) => this.indexOf(hash),
+      visit,
+    );
   }
 
   /** Copies the references of a bucket and what continues it to the front of `list`; answers how many. */

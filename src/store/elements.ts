@@ -1,0 +1,233 @@
+/**
+ * The elements of one large collection: the members of a set, the fields and values of a hash, the members and scores of a
+ * sorted set. The same table and the same entries as the keyspace itself, without expire times and slots.
+ *
+ *   entry of the key --> handle --> Elements --> Table --> reference --> entry (entry.ts): member | value
+ *
+ * The entries lie in the store's arena beside all others, so a collection costs no memory that it does not use, and what one
+ * collection gives back another may take. A collection that is dropped costs nothing at once: its table waits in the
+ * graveyard (memory.ts) and is freed in slices.
+ *
+ * Invariants: the table holds each element, once; blockBytes is the sum of their blocks and of what their handles lead to;
+ * memory.elementCount counts the elements of all collections that are alive.
+ */
+import type { Random } from '../base/prng.js';
+import { ELEMENTS, HANDLE, INLINE_VALUE_MAX, VALUE_LENGTH_MASK } from './entry.js';
+import { SHORT_KEY_MAX } from './hash.js';
+import { HANDLE_AREA_BYTES, type Memory } from './memory.js';
+import type { StoredObject } from './objects.js';
+import { randomEntry } from './sampling.js';
+import { SEGMENT_SHIFT, UNIT_MASK } from './segments.js';
+import { Table } from './table.js';
+import { ByteView, ENCODING_DEFAULT, type Ref, TYPE_STRING } from './types.js';
+
+/** What the JavaScript objects of a collection take: this one, its table and their arrays. */
+const OBJECT_BYTES = 480;
+
+/** Blocks up to this size are never thought too large for their value. */
+const SMALL_BLOCK_BYTES = 64;
+
+export class Elements implements StoredObject {
+  readonly bytesUsed = OBJECT_BYTES;
+  private readonly memory: Memory;
+  private readonly words: Int32Array[];
+  private readonly table: Table;
+  private blockBytes = 0;
+
+  /** See {@link Database.newElements}. */
+  constructor(memory: Memory) {
+    this.memory = memory;
+    this.words = memory.arena.words;
+    this.table = new Table(ELEMENTS, memory.reader, memory.hasher, memory.elementPool);
+  }
+
+  get count(): number {
+    return this.table.count;
+  }
+
+  get indexBytes(): number {
+    return this.table.bytesUsed;
+  }
+
+  get elementBytes(): number {
+    return this.blockBytes + this.table.bytesUsed;
+  }
+
+  /** The element whose key is buf[start, end); 0 when there is none. A reference dies at the next write to the collection. */
+  find(buf: Uint8Array, start: number, end: number): Ref {
+    const hash = this.memory.hasher.hash(buf, start, end);
+    const length = end - start;
+    return length <= SHORT_KEY_MAX ? this.table.find(hash, length) : this.table.findLong(hash, buf, start, end);
+  }
+
+  /** Adds the element buf[start, end), which is not there, with a value. The ranges may lie in the store. Throws StoreFullError. */
+  add(buf: Uint8Array, start: number, end: number, vbuf: Uint8Array, vs: number, ve: number): Ref {
+    const { memory } = this;
+    const hash = memory.hasher.hash(buf, start, end);
+    const length = ve - vs;
+    const handle = length > INLINE_VALUE_MAX ? memory.addLarge(vbuf, vs, ve) : 0;
+    const area = handle === 0 ? length : HANDLE_AREA_BYTES;
+    let ref: Ref;
+    try {
+      ref = memory.create(ELEMENTS, TYPE_STRING, ENCODING_DEFAULT, buf, start, end, area, false);
+    } catch (error) {
+      if (handle !== 0) memory.objects.remove(handle);
+      throw error;
+    }
+    if (handle === 0) this.writeInline(ref, vbuf, vs, ve);
+    else this.writeHandle(ref, handle);
+    this.table.insert(hash, ref);
+    memory.elementCount++;
+    this.blockBytes += this.bytesOf(ref);
+    return ref;
+  }
+
+  /** Gives the element buf[start, end) a value, whether it was there or not. Answers whether it is new. */
+  put(buf: Uint8Array, start: number, end: number, vbuf: Uint8Array, vs: number, ve: number): boolean {
+    const ref = this.find(buf, start, end);
+    if (ref === 0) this.add(buf, start, end, vbuf, vs, ve);
+    else this.setValue(ref, vbuf, vs, ve);
+    return ref === 0;
+  }
+
+  /** Gives an element another value, in place where it fits well; answers where the element is then. Throws StoreFullError. */
+  setValue(ref: Ref, vbuf: Uint8Array, vs: number, ve: number): Ref {
+    const { memory } = this;
+    const length = ve - vs;
+    if ((this.word1(ref) & HANDLE) === 0 && this.fits(ref, length)) {
+      this.writeInline(ref, vbuf, vs, ve);
+      return ref;
+    }
+    const handle = length > INLINE_VALUE_MAX ? memory.addLarge(vbuf, vs, ve) : 0;
+    const keyArea = memory.reader.keyAreaBytes(ref);
+    let moved: Ref;
+    try {
+      moved = memory.allocateFor(ELEMENTS, keyArea, handle === 0 ? length : HANDLE_AREA_BYTES, false);
+    } catch (error) {
+      if (handle !== 0) memory.objects.remove(handle);
+      throw error;
+    }
+    const at = (moved & UNIT_MASK) << 1;
+    const words = this.words[moved >>> SEGMENT_SHIFT];
+    words[at] = this.words[ref >>> SEGMENT_SHIFT][(ref & UNIT_MASK) << 1];
+    words[at + 1] = this.word1(ref) & ~(HANDLE | VALUE_LENGTH_MASK);
+    memory.copyPayload(ref, moved, keyArea);
+    if (handle === 0) this.writeInline(moved, vbuf, vs, ve);
+    else this.writeHandle(moved, handle);
+    this.table.replace(ref, moved);
+    this.blockBytes += this.bytesOf(moved) - this.bytesOf(ref);
+    memory.freeValue(ref);
+    memory.freeBlock(ref);
+    return moved;
+  }
+
+  delete(ref: Ref): void {
+    this.blockBytes -= this.bytesOf(ref);
+    this.table.remove(ref);
+    this.memory.freeEntry(ref);
+    this.memory.elementCount--;
+  }
+
+  /** The element's key. The view is shared by all collections of the store: it dies at the next read of a key. */
+  readKey(ref: Ref): ByteView {
+    return this.memory.reader.readKey(ref, this.memory.elementKey);
+  }
+
+  /** The element's value; likewise. */
+  readValue(ref: Ref): ByteView {
+    return this.memory.reader.readValue(ref, this.memory.elementValue);
+  }
+
+  keyLength(ref: Ref): number {
+    return this.memory.reader.keyLength(ref);
+  }
+
+  valueLength(ref: Ref): number {
+    const word1 = this.word1(ref);
+    if ((word1 & HANDLE) === 0) return word1 & VALUE_LENGTH_MASK;
+    return this.memory.objects.large(this.memory.reader.handle(ref)).length;
+  }
+
+  /**
+   * One step of a scan, as {@link Database.scan}: cursors are integers below 2^32, an element that is there from the first
+   * to the last step is visited at least once. The visit may delete the element it is given and must write nothing else.
+   */
+  scan(cursor: number, visit: (ref: Ref) => void): number {
+    return this.table.scan(cursor, visit);
+  }
+
+  forEach(visit: (ref: Ref) => void): void {
+    this.table.forEach(visit);
+  }
+
+  /** An element, each with the same probability; 0 when there is none. */
+  random(random: Random): Ref {
+    return randomEntry(this.table, random);
+  }
+
+  clone(): Elements {
+    const copy = new Elements(this.memory);
+    const key = new ByteView();
+    const value = new ByteView();
+    const { reader } = this.memory;
+    this.forEach((ref) => {
+      reader.readKey(ref, key);
+      reader.readValue(ref, value);
+      copy.add(key.buf, key.start, key.end, value.buf, value.start, value.end);
+    });
+    return copy;
+  }
+
+  /** Lets all elements go; the collection is of no use afterwards. */
+  release(): void {
+    this.memory.buryElements(this.table);
+  }
+
+  /** Background work: the index of a collection that has shrunk. Answers whether more remains. */
+  step(units: number): boolean {
+    return this.table.step(units);
+  }
+
+  verify(visit: (ref: Ref) => void): void {
+    let bytes = 0;
+    this.table.verify((ref) => {
+      bytes += this.bytesOf(ref);
+      visit(ref);
+    });
+    if (bytes !== this.blockBytes) throw new Error(`elements take ${bytes} bytes, counted ${this.blockBytes}`);
+  }
+
+  /** What an element takes: its block, and what its handles lead to. */
+  private bytesOf(ref: Ref): number {
+    const { reader, objects } = this.memory;
+    const key = reader.keyHandle(ref);
+    const value = reader.valueHandle(ref);
+    let bytes = this.memory.blockBytes(ref);
+    if (key !== 0) bytes += objects.get(key).bytesUsed;
+    if (value !== 0) bytes += objects.get(value).bytesUsed;
+    return bytes;
+  }
+
+  private word1(ref: Ref): number {
+    return this.words[ref >>> SEGMENT_SHIFT][((ref & UNIT_MASK) << 1) + 1];
+  }
+
+  private fits(ref: Ref, length: number): boolean {
+    const room = this.memory.payloadBytes(ref) - this.memory.reader.keyAreaBytes(ref);
+    const block = this.memory.blockBytes(ref);
+    return length <= room && length <= INLINE_VALUE_MAX && (block <= SMALL_BLOCK_BYTES || (room - length) * 2 <= block);
+  }
+
+  private writeInline(ref: Ref, vbuf: Uint8Array, vs: number, ve: number): void {
+    const segment = ref >>> SEGMENT_SHIFT;
+    const { arena, copier, reader } = this.memory;
+    copier.copy(arena.segments.bytes[segment], arena.segments.data[segment], reader.valueAt(ref), vbuf, vs, ve);
+    this.words[segment][((ref & UNIT_MASK) << 1) + 1] = (this.word1(ref) & ~VALUE_LENGTH_MASK) | (ve - vs);
+  }
+
+  private writeHandle(ref: Ref, handle: number): void {
+    const words = this.words[ref >>> SEGMENT_SHIFT];
+    words[this.memory.reader.handleAt(ref)] = handle;
+    words[((ref & UNIT_MASK) << 1) + 1] |= HANDLE;
+  }
+}
