@@ -13,14 +13,17 @@
  * waiting (base/lease.ts).
  */
 
+import { asBuffer } from '../base/bytes.js';
 import { allocateBytes } from '../base/growable.js';
-import { Parcel } from '../base/lease.js';
+import type { Parcel } from '../base/lease.js';
 import { type Executor, HELD_BACK } from '../exec/executor.js';
 import type { Session, Transport } from '../exec/session.js';
 import { ArgVector } from '../resp/argVector.js';
 import type { Loan, ReplyWriter } from '../resp/replyWriter.js';
 import { INCOMPLETE, PROTOCOL_ERROR, REQUEST, RequestParser } from '../resp/requestParser.js';
 import type { Outbox } from './outbox.js';
+import { OutputGuard, type OutputLimit } from './outputLimit.js';
+import { SendQueue } from './sendQueue.js';
 import type { Stream, StreamEvents } from './stream.js';
 
 /** An own buffer larger than this is let go when it is empty. */
@@ -42,18 +45,16 @@ export interface ConnectionHost {
   readonly args: ArgVector;
   maxBulkBytes(): number;
   maxQueryBufferBytes(): number;
-  maxOutputBytes(): OutputLimit;
+  maxOutputBytes(session: Session): OutputLimit;
   nowMs(): number;
   log(level: 'verbose' | 'warning', text: string): void;
+  /** A connection takes more memory than before. */
+  grown(): void;
   closed(connection: Connection): void;
 }
 
-/** client-output-buffer-limit of a class of clients; 0 means no limit. */
-export interface OutputLimit {
-  readonly hardBytes: number;
-  readonly softBytes: number;
-  readonly softSeconds: number;
-}
+/** Less is seldom more than one request, and not worth a look ahead. */
+const PIPELINE_BYTES = 96;
 
 export class Connection implements Transport, StreamEvents {
   session!: Session;
@@ -64,14 +65,15 @@ export class Connection implements Transport, StreamEvents {
   #ownLength = 0;
   /** Arguments of an unfinished request, relative to `#own`. */
   #partialArgs: ArgVector | undefined;
-  readonly #queue: Parcel[] = [];
-  #queuedBytes = 0;
+  readonly #queue = new SendQueue();
+  /** Replies of this connection that are still with the outbox, which counts them. */
+  undelivered = 0;
   #writing = false;
   #writingBytes = 0;
   /** What the write under way is a piece of. */
   #leaving: Parcel | undefined;
   #pumpScheduled = false;
-  #softLimitSinceMs = 0;
+  readonly #outputGuard = new OutputGuard();
   #closeWhenFlushed = false;
   #readingPaused = false;
   #destroyed = false;
@@ -106,18 +108,30 @@ export class Connection implements Transport, StreamEvents {
 
   /** Brings the server's sum of buffers up to date: at the end of whatever changed them. */
   #account(): void {
-    const buffers = (this.#own?.length ?? 0) + this.#queuedBytes + this.#writingBytes + this.session.queuedBytes;
+    const { queuedBytes, subscriptions } = this.session;
+    const kept = queuedBytes + (subscriptions?.bytesUsed ?? 0);
+    const buffers = (this.#own?.length ?? 0) + this.#queue.bytes + this.#writingBytes + kept;
     const bytes = this.#destroyed ? 0 : CONNECTION_BYTES + buffers;
-    this.#host.executor.eviction.clientBuffers.bytesUsed += bytes - this.#accountedBytes;
+    const grown = bytes - this.#accountedBytes;
+    this.#host.executor.eviction.clientBuffers.bytesUsed += grown;
     this.#accountedBytes = bytes;
+    if (grown > 0) this.#host.grown();
   }
 
   queryBufferBytes(): number {
     return this.#ownLength;
   }
 
+  queryBufferFreeBytes(): number {
+    return (this.#own?.length ?? 0) - this.#ownLength;
+  }
+
+  memoryBytes(): number {
+    return this.#accountedBytes;
+  }
+
   outputBytes(): number {
-    return this.#queuedBytes + this.#writingBytes;
+    return this.#queue.bytes + this.#writingBytes;
   }
 
   outputChunks(): number {
@@ -164,6 +178,7 @@ export class Connection implements Transport, StreamEvents {
     executor.execute(this.session, request);
     executor.endBatch();
     this.#host.outbox.deliver(this, from);
+    if (executor.blocking.pending) executor.blocking.serve(executor);
   }
 
   /** Writes a reply that was waited for, then goes on with what came behind the blocking command. */
@@ -175,7 +190,8 @@ export class Connection implements Transport, StreamEvents {
     write(executor.reply);
     executor.endBatch();
     this.#host.outbox.deliver(this, from);
-    this.resume();
+    // Not now: the batch of whoever woke this client is under way, and others may be waiting for their turn.
+    if (this.#ownLength > 0 || this.session.heldBack !== undefined) setImmediate(() => this.resume());
   }
 
   #processOwn(): void {
@@ -200,15 +216,22 @@ export class Connection implements Transport, StreamEvents {
     let from = executor.reply.length;
     // The request under way began at 0 when it is being continued.
     let requestStart = parser.midRequest ? 0 : parser.pos;
+    let lookAgainAt = parser.pos;
     for (;;) {
+      if (parser.pos >= lookAgainAt && length - parser.pos >= PIPELINE_BYTES && !parser.midRequest) {
+        lookAgainAt = executor.lookAhead(session, buf, parser.pos, length);
+      }
       parser.authenticated = session.authenticated;
       const result = parser.parse(buf, length, args, maxBulkBytes);
       if (result === INCOMPLETE) break;
       requestStart = parser.pos;
       if (result === REQUEST) {
         const done = buf === this.#own ? this.#executeFromOwn(length, args) : executor.execute(session, args);
+        if (executor.blocking.pending) from = this.#serveBlocked(from);
         if (done === HELD_BACK || session.closing) break;
         if (executor.reply.totalBytes > outbox.flushBytes) {
+          // Writing to the AOF and to the kernel is no part of the next call's time.
+          executor.endBatch();
           outbox.deliver(this, from);
           outbox.flush();
           from = executor.reply.length;
@@ -223,6 +246,15 @@ export class Connection implements Transport, StreamEvents {
     this.#keepRest(buf, requestStart, length, args);
     outbox.deliver(this, from);
     this.#account();
+  }
+
+  /** Others' turn has come: our replies, from `from` on, leave before theirs are written. Answers where our next ones begin. */
+  #serveBlocked(from: number): number {
+    const { executor, outbox } = this.#host;
+    outbox.deliver(this, from);
+    executor.blocking.serve(executor);
+    executor.beginBatch(this.session);
+    return executor.reply.length;
   }
 
   /** The last request in a large buffer is the last to look at it: the store may keep a long value where it is. */
@@ -321,12 +353,16 @@ export class Connection implements Transport, StreamEvents {
 
   // ---------------------------------------------------------------- writing
 
-  /** Sends bytes outside the usual order of replies. The caller does not change them afterwards. */
+  /** Sends a message that is no reply, behind what was replied so far. The caller does not change it afterwards. */
   send(bytes: Uint8Array): void {
+    if (!this.#destroyed) this.#host.outbox.push(this, asBuffer(bytes));
+  }
+
+  /** Takes a message that leaves with the next {@link pump}. */
+  enqueue(message: Buffer): void {
     if (this.#destroyed) return;
-    const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    this.#enqueue(new Parcel(buffer, 0, buffer.length));
-    this.#pump();
+    this.session.totalNetworkOut += message.length;
+    this.#queue.push(message);
     this.#checkOutputLimit();
   }
 
@@ -339,7 +375,7 @@ export class Connection implements Transport, StreamEvents {
     const length = to - from;
     this.session.totalNetworkOut += length;
     if (this.#writing || this.#queue.length > 0) {
-      this.#enqueue(copied(buf, from, to));
+      this.#queue.push(copied(buf, from, to));
       this.#checkOutputLimit();
       return true;
     }
@@ -359,22 +395,17 @@ export class Connection implements Transport, StreamEvents {
       for (const { parcel } of loans) parcel.release();
       return;
     }
-    const queued = this.#queuedBytes;
+    const queued = this.#queue.bytes;
     let start = from;
     for (const { at, parcel } of loans) {
-      this.#enqueue(copied(buf, start, at));
-      this.#enqueue(parcel);
+      this.#queue.push(copied(buf, start, at));
+      this.#queue.push(parcel);
       start = at;
     }
-    if (to > start) this.#enqueue(copied(buf, start, to));
-    this.session.totalNetworkOut += this.#queuedBytes - queued;
-    this.#pump();
+    if (to > start) this.#queue.push(copied(buf, start, to));
+    this.session.totalNetworkOut += this.#queue.bytes - queued;
+    this.pump();
     this.#checkOutputLimit();
-  }
-
-  #enqueue(parcel: Parcel): void {
-    this.#queue.push(parcel);
-    this.#queuedBytes += parcel.length;
   }
 
   onDrained(): void {
@@ -382,19 +413,17 @@ export class Connection implements Transport, StreamEvents {
     this.#writingBytes = 0;
     this.#leaving?.landed();
     this.#leaving = undefined;
-    this.#pump();
+    this.pump();
   }
 
-  #pump(): void {
+  /** Writes what waits, as far as the kernel takes it. */
+  pump(): void {
     let left = ROUND_BYTES;
     while (left > 0 && !this.#writing && this.#queue.length > 0 && !this.#destroyed) {
-      const parcel = this.#queue[0];
-      const { buf, from, to } = parcel.take(PIECE_BYTES);
-      this.#queuedBytes -= to - from;
+      const { buf, from, to, parcel } = this.#queue.take(PIECE_BYTES);
       left -= to - from;
-      if (parcel.length === 0) this.#queue.shift();
       if (this.#stream.write(buf, from, to)) {
-        parcel.landed();
+        parcel?.landed();
       } else {
         this.#writing = true;
         this.#writingBytes = to - from;
@@ -404,7 +433,7 @@ export class Connection implements Transport, StreamEvents {
     this.#account();
     if (this.#writing) return;
     if (this.#queue.length > 0) return this.#pumpLater();
-    this.#softLimitSinceMs = 0;
+    this.#outputGuard.relax();
     this.#flushed();
   }
 
@@ -413,7 +442,7 @@ export class Connection implements Transport, StreamEvents {
     this.#pumpScheduled = true;
     setImmediate(() => {
       this.#pumpScheduled = false;
-      this.#pump();
+      this.pump();
     });
   }
 
@@ -423,18 +452,8 @@ export class Connection implements Transport, StreamEvents {
 
   #checkOutputLimit(): void {
     this.#account();
-    const { hardBytes, softBytes, softSeconds } = this.#host.maxOutputBytes();
     const bytes = this.outputBytes();
-    const overHard = hardBytes > 0 && bytes >= hardBytes;
-    let overSoft = false;
-    if (softBytes > 0 && bytes >= softBytes) {
-      const nowMs = this.#host.nowMs();
-      if (this.#softLimitSinceMs === 0) this.#softLimitSinceMs = nowMs;
-      overSoft = nowMs - this.#softLimitSinceMs > softSeconds * 1000;
-    } else {
-      this.#softLimitSinceMs = 0;
-    }
-    if (!overHard && !overSoft) return;
+    if (!this.#outputGuard.isTooMuch(bytes, this.#host.maxOutputBytes(this.session), this.#host.nowMs())) return;
     this.#host.executor.server.stats.clientOutputBufferLimitDisconnections++;
     this.#host.log(
       'warning',
@@ -460,9 +479,7 @@ export class Connection implements Transport, StreamEvents {
     this.#stream.close();
     this.#leaving?.release();
     this.#leaving = undefined;
-    for (const parcel of this.#queue) parcel.release();
-    this.#queue.length = 0;
-    this.#queuedBytes = 0;
+    this.#queue.release();
     this.#own = undefined;
     this.#ownLength = 0;
     this.#account();
@@ -474,7 +491,7 @@ export class Connection implements Transport, StreamEvents {
   }
 }
 
-/** A parcel of bytes whose memory is needed for something else. */
-function copied(buf: Buffer, from: number, to: number): Parcel {
-  return new Parcel(Buffer.from(buf.subarray(from, to)), 0, to - from);
+/** Bytes whose memory is needed for something else. */
+function copied(buf: Buffer, from: number, to: number): Buffer {
+  return Buffer.from(buf.subarray(from, to));
 }

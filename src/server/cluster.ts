@@ -1,13 +1,13 @@
 /** Wires the cluster bus to the rest of the server. */
 
 import path from 'node:path';
-import { copyOf } from '../base/copy.js';
 import { SLOT_COUNT } from '../base/crc16.js';
 import { ClusterIo, type ClusterSettings } from '../cluster/io/clusterIo.js';
 import type { ClusterPort } from '../commands/clusterPort.js';
-import { EVENT_GENERIC, type ServerPort } from '../commands/context.js';
+import type { ServerPort } from '../commands/context.js';
 import type { Config } from '../config/config.js';
 import type { Executor } from '../exec/executor.js';
+import { SlotDropper } from './slotDropper.js';
 
 const BUS_PORT_OFFSET = 10000;
 
@@ -35,6 +35,13 @@ export async function startCluster(server: ClusterOwner): Promise<RunningCluster
     };
   }
   const db = server.store.databases[0];
+  const dropper = new SlotDropper({
+    db,
+    executor: server.executor,
+    monotonicUs: () => server.clock.monotonicUs(),
+    isServed: (slot) => isServed(server, slot),
+    later: (callback) => setImmediate(callback),
+  });
   const io = await ClusterIo.open({
     nodesConfPath: path.resolve(values.dir, values['cluster-config-file']),
     nodesConfName: values['cluster-config-file'],
@@ -49,9 +56,14 @@ export async function startCluster(server: ClusterOwner): Promise<RunningCluster
       replicationOffset: () => 0,
       log: (level, text) => server.log(level, text),
       stateChanged: () => undefined,
-      dropSlots: (slots) => dropSlots(server, slots),
-      // Cluster-wide pub/sub comes with pub/sub.
-      published: () => undefined,
+      dropSlots: (slots) => dropper.drop(slots),
+      configurationChanged: () => {
+        dropper.ownersChanged();
+        dropShardChannels(server);
+      },
+      published: (channel, message, sharded) => {
+        server.executor.pubsub.publish(channel, 0, channel.length, message, 0, message.length, sharded);
+      },
       fatal: (text) => server.fatal(text),
     },
   });
@@ -116,16 +128,14 @@ export function claimLoadedSlots(server: ClusterOwner, cluster: ClusterPort): vo
   }
 }
 
-/** Deletes the keys of slots that other nodes serve now. */
-function dropSlots(server: ClusterOwner, slots: readonly number[]): void {
-  const { executor } = server;
-  const db = server.store.databases[0];
-  for (const slot of slots) {
-    for (let ref = db.slotFirst(slot); ref !== 0; ref = db.slotFirst(slot)) {
-      const key = db.readKey(ref);
-      const copy = copyOf(key.buf, key.start, key.end);
-      db.delete(ref);
-      executor.removed(db, copy, EVENT_GENERIC, 'del');
-    }
-  }
+function isServed({ cluster }: ClusterOwner, slot: number): boolean {
+  return cluster !== undefined && (cluster.core.isMine(slot) || cluster.core.importingFrom(slot) !== undefined);
+}
+
+/** Ends the subscriptions to shard channels that other shards serve now. */
+function dropShardChannels({ cluster, executor }: ClusterOwner): void {
+  if (cluster === undefined) return;
+  const { core } = cluster;
+  const shard = core.myself.master ?? core.myself;
+  executor.pubsub.dropShardChannels((slot) => core.slotOwner(slot) === shard);
 }

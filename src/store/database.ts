@@ -79,7 +79,7 @@ export class Database extends Keyspace {
   }
 
   /**
-   * Changes the length of a string or of an inline value: what fits of it stays, new bytes are zero; growing again and again costs no more than
+   * Changes the length of a string: what fits of it stays, new bytes are zero; growing again and again costs no more than
    * in proportion to what is added. Answers the value, to be written from `writeFrom` to `writeTo` (the rest may be on its
    * way to a client); the entry may have moved to {@link lastRef}.
    */

@@ -11,6 +11,7 @@
  */
 import { endianness } from 'node:os';
 import { assert } from '../base/assert.js';
+import { AHEAD } from './types.js';
 
 /** Keys up to this long leave their words behind; their length fits the entry header. */
 export const SHORT_KEY_MAX = 255;
@@ -24,6 +25,14 @@ export class Hasher {
   /** Which bits of words[fullWords] belong to the key; 0 when its length is a multiple of four. */
   tailMask = 0;
 
+  readonly aheadHash = new Int32Array(AHEAD);
+  private aheadBuf: Uint8Array | undefined;
+  private aheadCount = 0;
+  private aheadAt = 0;
+  private readonly aheadStart = new Int32Array(AHEAD);
+  private readonly aheadEnd = new Int32Array(AHEAD);
+  private viewed: Uint8Array = new Uint8Array(0);
+  private view = new DataView(this.viewed.buffer);
   private readonly k0: number;
   private readonly k1: number;
 
@@ -32,8 +41,61 @@ export class Hasher {
     this.k1 = k1 | 0;
   }
 
+  /**
+   * Hashes keys of one buffer that will be asked for soon, in this order, into {@link aheadHash}: `count` of them, every
+   * `step`-th of the ranges from `first` on. Holds until {@link forgetAhead}; the buffer must not change before.
+   */
+  hashAhead(buf: Uint8Array, starts: Int32Array, ends: Int32Array, first: number, step: number, count: number): void {
+    this.aheadBuf = undefined;
+    for (let i = 0, at = first; i < count; i++, at += step) {
+      this.aheadHash[i] = this.hash(buf, starts[at], ends[at]);
+      this.aheadStart[i] = starts[at];
+      this.aheadEnd[i] = ends[at];
+    }
+    this.aheadBuf = buf;
+    this.aheadCount = count;
+    this.aheadAt = 0;
+  }
+
+  /** The bytes of the buffer change: what was hashed ahead is void. */
+  forgetAhead(): void {
+    this.aheadBuf = undefined;
+  }
+
+  /** The number of a key among those hashed ahead, whose words are then left behind as {@link hash} does; -1 if it is not. */
+  private takeAhead(start: number, end: number): number {
+    let i = this.aheadAt;
+    while (i < this.aheadCount && this.aheadStart[i] < start) i++;
+    this.aheadAt = i;
+    if (i === this.aheadCount || this.aheadStart[i] !== start || this.aheadEnd[i] !== end) return -1;
+    const length = end - start;
+    if (length > SHORT_KEY_MAX) return i;
+    const { view, words } = this;
+    const n = length >> 2;
+    let at = start;
+    for (let w = 0; w < n; w++, at += 4) words[w] = view.getInt32(at, true);
+    let tail = 0;
+    for (let shift = 0; at < end; at++, shift += 8) tail |= view.getUint8(at) << shift;
+    words[n] = tail;
+    this.fullWords = n;
+    this.tailMask = (1 << ((length & 3) << 3)) - 1;
+    return i;
+  }
+
+  /** Keys come from few buffers: four bytes in one load are worth keeping a view of the last. */
+  private viewOf(buf: Uint8Array): DataView {
+    this.viewed = buf;
+    this.view = new DataView(buf.buffer, buf.byteOffset, buf.length);
+    return this.view;
+  }
+
   /** The hash of the key buf[start, end) as a signed 32-bit integer. */
   hash(buf: Uint8Array, start: number, end: number): number {
+    const data = buf === this.viewed ? this.view : this.viewOf(buf);
+    if (buf === this.aheadBuf) {
+      const i = this.takeAhead(start, end);
+      if (i >= 0) return this.aheadHash[i];
+    }
     const length = end - start;
     const words = this.words;
     const keep = length <= SHORT_KEY_MAX;
@@ -44,7 +106,7 @@ export class Hasher {
     const n = length >> 2;
     let at = start;
     for (let i = 0; i < n; i++, at += 4) {
-      const m = buf[at] | (buf[at + 1] << 8) | (buf[at + 2] << 16) | (buf[at + 3] << 24);
+      const m = data.getInt32(at, true);
       if (keep) words[i] = m;
       v3 ^= m;
       v0 = (v0 + v1) | 0;

@@ -22,6 +22,7 @@ import {
   SLOT_UNITS,
   TYPE_SHIFT,
 } from './entry.js';
+import { Fetcher } from './fetching.js';
 import { Hasher, SHORT_KEY_MAX } from './hash.js';
 import { LargeBytes, ObjectTable } from './objects.js';
 import { Released } from './released.js';
@@ -44,6 +45,7 @@ export class Memory {
   readonly objects = new ObjectTable(this.released);
   readonly reader: EntryReader;
   readonly hasher: Hasher;
+  readonly fetcher: Fetcher;
   readonly pool = new ChunkPool();
   /** Bucket memory of the tables of large collections; counts their index. */
   readonly elementPool = new ChunkPool();
@@ -64,6 +66,7 @@ export class Memory {
   constructor(k0: number, k1: number, clusterMode: boolean, maxSegments = MAX_SEGMENTS) {
     this.arena = new Arena(maxSegments);
     this.words = this.arena.words;
+    this.fetcher = new Fetcher(this.words);
     this.reader = new EntryReader(this.arena, this.objects);
     this.hasher = new Hasher(k0, k1);
     this.slotUnits = clusterMode ? SLOT_UNITS : 0;

@@ -60,6 +60,11 @@ export class Store {
     this.memory.offered = buf;
   }
 
+  /** The buffer of keys that were fetched ahead may change from now on. */
+  forgetAhead(): void {
+    this.memory.hasher.forgetAhead();
+  }
+
   /** SWAPDB: the databases exchange their contents; the Database objects stay where they are. */
   swap(a: number, b: number): void {
     if (a !== b) this.databases[a].exchange(this.databases[b]);

@@ -49,8 +49,8 @@ const GROW_AT = 9;
 const SHRINK_AT = 4;
 const SHRINK_IDLE_AT = 6;
 
-const LOW_BITS = 0x01010101;
-const HIGH_BITS = 0x80808080 | 0;
+export const LOW_BITS = 0x01010101;
+export const HIGH_BITS = 0x80808080 | 0;
 
 export class Table {
   /** The number of the database, or {@link ELEMENTS}; written into the entries. */
@@ -255,7 +255,7 @@ export class Table {
   }
 
   /** Number of the bucket of a hash. */
-  private indexOf(hash: number): number {
+  indexOf(hash: number): number {
     const index = (hash & this.highMask) >>> 0;
     return index < this.bucketCount ? index : (hash & this.lowMask) >>> 0;
   }

@@ -21,6 +21,9 @@ export const ENCODING_RAW = 1;
 /** No expire time, wherever one is asked for or answered. */
 export const NO_EXPIRE = -1;
 
+/** Keys whose buckets and entries are fetched together: as many misses as a processor has under way at once. */
+export const AHEAD = 16;
+
 /** The longest key and the longest value, bytes: the upper limit of proto-max-bulk-len that the store carries. */
 export const MAX_BYTES = 1 << 30;
 
