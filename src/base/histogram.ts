@@ -7,7 +7,7 @@
  */
 const SUB_BITS = 5;
 const SUB_BUCKETS = 1 << SUB_BITS;
-const MAX_EXPONENT = 36;
+export const MAX_EXPONENT = 36;
 const BUCKETS = (MAX_EXPONENT - SUB_BITS + 1) * SUB_BUCKETS;
 
 export class Histogram {
@@ -22,6 +22,15 @@ export class Histogram {
   record(microseconds: number, times: number): void {
     this.#counts[bucketOf(microseconds * 1000)] += times;
     this.#total += times;
+  }
+
+  /** How many of the durations are shorter than 2^exponent nanoseconds; all of them from {@link MAX_EXPONENT} on. */
+  countBelow(exponent: number): number {
+    if (exponent >= MAX_EXPONENT) return this.#total;
+    const buckets = Math.max(0, exponent - SUB_BITS + 1) * SUB_BUCKETS;
+    let count = 0;
+    for (let i = 0; i < buckets; i++) count += this.#counts[i];
+    return count;
   }
 
   /** The duration in microseconds that `percent` of all are not longer than; 0 without any. */

@@ -1,16 +1,7 @@
 import type { AdminCommand, AdminReply } from '../cluster/core/admin.js';
 import type { ClusterCore } from '../cluster/core/core.js';
 import type { ClusterNode } from '../cluster/core/node.js';
-
-/** One connection of the cluster bus, as CLUSTER LINKS shows it. */
-export interface BusLinkInfo {
-  readonly direction: 'to' | 'from';
-  readonly nodeId: string;
-  readonly createdAtMs: number;
-  readonly events: string;
-  readonly sendBufferAllocated: number;
-  readonly sendBufferUsed: number;
-}
+import type { BusLinkInfo } from '../cluster/core/queries.js';
 
 /** What commands and dispatch need of the cluster: the pure core to ask, and the shell to change it through. */
 export interface ClusterPort {
@@ -18,6 +9,8 @@ export interface ClusterPort {
   /** Runs an admin command and carries out its effects (nodes.conf on disk, frames on the bus) before it answers. */
   admin(command: AdminCommand): AdminReply;
   links(): readonly BusLinkInfo[];
+  /** Sends a PUBLISH to all other nodes, a SPUBLISH (sharded) to those of this shard. */
+  publish(channel: Uint8Array, message: Uint8Array, sharded: boolean): void;
   /** Links closed because their send queue was full. */
   readonly linksDropped: number;
 }

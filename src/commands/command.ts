@@ -17,6 +17,7 @@ export const SKIP_SLOWLOG = 1 << 10;
 export const ASKING = 1 << 11;
 export const FAST = 1 << 12;
 export const NO_AUTH = 1 << 13;
+/** Not shown by COMMAND INFO: what it does reaches replicas although it changes no data. */
 export const MAY_REPLICATE = 1 << 14;
 export const NO_ASYNC_LOADING = 1 << 15;
 export const NO_MULTI = 1 << 16;
@@ -42,7 +43,6 @@ export const FLAG_NAMES: readonly (readonly [number, string])[] = [
   [ASKING, 'asking'],
   [FAST, 'fast'],
   [NO_AUTH, 'no_auth'],
-  [MAY_REPLICATE, 'may_replicate'],
   [NO_ASYNC_LOADING, 'no_async_loading'],
   [NO_MULTI, 'no_multi'],
   [MOVABLEKEYS, 'movablekeys'],

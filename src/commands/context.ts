@@ -6,22 +6,35 @@ import type { Clock } from '../base/clock.js';
 import type { Histogram } from '../base/histogram.js';
 import type { Random } from '../base/prng.js';
 import type { Config } from '../config/config.js';
+import type { ValueDumps } from '../persistence/format/rdbDump.js';
 import type { ArgVector } from '../resp/argVector.js';
 import type { ReplyWriter } from '../resp/replyWriter.js';
 import type { Database } from '../store/database.js';
 import type { Store } from '../store/store.js';
 import type { Ref } from '../store/types.js';
+import type { Lists } from '../types/list/lists.js';
+import type { HashEditor } from '../types/hash/hash.js';
+import type { SetEditors } from '../types/set/set.js';
+import type { Zsets } from '../types/zset/zsets.js';
 import type { ClusterPort } from './clusterPort.js';
 import type { CommandDeclaration } from './command.js';
+import type { MonitorsPort, PubSubPort, SubscriptionCounts, TrackingPort } from './pushPorts.js';
+import type { LatencyPort, SlowLogPort } from './server/monitoringPorts.js';
+import type { StreamTools } from './stream/tools.js';
 
 /** Classes of keyspace events: the bits of notify-keyspace-events. */
 export {
   NOTIFY_EVICTED as EVENT_EVICTED,
   NOTIFY_EXPIRED as EVENT_EXPIRED,
   NOTIFY_GENERIC as EVENT_GENERIC,
+  NOTIFY_HASH as EVENT_HASH,
   NOTIFY_KEY_MISS as EVENT_MISS,
+  NOTIFY_LIST as EVENT_LIST,
   NOTIFY_NEW as EVENT_NEW,
+  NOTIFY_SET as EVENT_SET,
+  NOTIFY_STREAM as EVENT_STREAM,
   NOTIFY_STRING as EVENT_STRING,
+  NOTIFY_ZSET as EVENT_ZSET,
 } from '../config/kinds/events.js';
 
 /**
@@ -49,6 +62,8 @@ export interface CommandContext {
   argInt(i: number): number;
   /** Argument i as a signed 64-bit integer; undefined when it is none. */
   argInt64(i: number): bigint | undefined;
+  /** Argument i is a secret: the slow log must not show it. */
+  redact(i: number): void;
 
   // --- surroundings ---
   readonly reply: ReplyWriter;
@@ -60,9 +75,34 @@ export interface CommandContext {
   readonly nowMs: number;
   /** 64 bytes for building a value in; anybody's at the next command. */
   readonly scratch: Uint8Array;
+  /** Values in the form of RDB files and DUMP. */
+  readonly dumps: ValueDumps;
+  /** The way to values of type list. */
+  readonly lists: Lists;
+
+  /** Opens the hash under a key: one object, opened anew by each command. */
+  readonly hash: HashEditor;
+  /** The same for the sets of a command. */
+  readonly sets: SetEditors;
+  /** The way to sorted sets. */
+  readonly zsets: Zsets;
+  /** What stream commands work with. */
+  readonly streams: StreamTools;
 
   /** False inside a transaction: a blocking command then answers at once what it would answer in the end. */
   readonly mayBlock: boolean;
+  /**
+   * Nothing is there yet: the client waits, and this command, which must write no reply and do nothing more, is run again from
+   * its start when one of the keys is touched and has the right type. In a transaction answers "nothing" at once.
+   */
+  waitForKeys(wait: KeyWait): void;
+  /**
+   * Which key argument, from `first` to `last`, made this command run again after it waited; -1 in its first run. Of several
+   * keys that got data at once, the one that got it first is to be served.
+   */
+  wokenBy(first: number, last: number): number;
+  /** If the command comes to wait, argument i is `bytes` in its next runs (`$` is what it was when the wait began). */
+  pinArgument(i: number, bytes: Uint8Array): void;
 
   // --- keys ---
   /** The live entry of key argument i for reading: counts hit or miss, updates the access clock. 0 when absent. */
@@ -73,6 +113,12 @@ export interface CommandContext {
   peek(i: number): Ref;
   /** {@link peek} for a key of any database that is not an argument. */
   peekKey(db: Database, buf: Uint8Array, start: number, end: number): Ref;
+
+  /**
+   * For commands over many keys: the keys in arguments first, first + step ... will be looked up in this order, up to AHEAD
+   * of them. The waits for memory then overlap. A hint: it changes nothing but time.
+   */
+  fetchKeys(first: number, step: number): void;
 
   /** The access bits (LRU or LFU) that a new entry starts with. */
   initialAccessBits(): number;
@@ -94,6 +140,8 @@ export interface CommandContext {
   notify(db: Database, buf: Uint8Array, start: number, end: number, eventClass: number, event: string): void;
   /** Counts changes that {@link modified} did not, so that the command is propagated. */
   markDirty(changes: number): void;
+  /** Who waits for key argument i tries again, though nobody who watches it need know (a group of the stream is gone). */
+  wake(i: number): void;
 
   // --- propagation to AOF and replicas. Default: a command that made something dirty is propagated as it came. ---
   /** True when there is anybody to propagate to: rewriting is only worth its garbage then. */
@@ -169,6 +217,10 @@ export interface ClientPort {
   lastInteractionMs: number;
   /** Bytes received that have not become a command yet. */
   queryBufferBytes(): number;
+  /** Room in the buffer of its own that it reads into. */
+  queryBufferFreeBytes(): number;
+  /** What the connection takes with its buffers and its queued transaction. */
+  memoryBytes(): number;
   /** Bytes of replies the client has not taken yet. */
   outputBytes(): number;
   outputChunks(): number;
@@ -180,6 +232,11 @@ export interface ClientPort {
   fd: number;
   totalNetworkIn: number;
   totalNetworkOut: number;
+  /** Subscribed to anything. */
+  readonly subscribed: boolean;
+  subscriptionCounts(): SubscriptionCounts;
+  /** The id of the client that gets its invalidations, 0 for itself, -1 while nothing is tracked. */
+  trackingRedirect(): number;
   /** One letter each, as the `flags` field of CLIENT LIST. */
   flagLetters(): string;
   /** Selects a database; false when there is no such. */
@@ -203,8 +260,23 @@ export interface ClientFilter {
   skipMe?: boolean;
 }
 
-/** How a blocking command ends without getting what it waited for. */
-export type WaitEnd = 'timeout' | 'unblocked-with-error';
+/** How a wait ends. `ready`: what it waited for may be there. */
+export type WaitEnd = 'timeout' | 'unblocked-with-error' | 'ready';
+
+/** What {@link CommandContext.waitForKeys} is told. */
+export interface KeyWait {
+  /** The type that the key must have (store/types.ts). */
+  readonly type: number;
+  /** The first and last key argument. */
+  readonly firstKey: number;
+  readonly lastKey: number;
+  /** 0: for ever. */
+  readonly timeoutMs: number;
+  /** What is answered when the time is over: the missing array or the missing value. */
+  readonly nothing: 'array' | 'value';
+  /** Wakes also when the key is removed or changes its type. */
+  readonly wakeWhenGone?: boolean;
+}
 
 /** All connections. */
 export interface ClientsPort {
@@ -221,8 +293,11 @@ export interface ClientsPort {
    * then `answer` writes the reply. Only where {@link CommandContext.mayBlock} says so.
    */
   block(client: ClientPort, timeoutMs: number, answer: (reply: ReplyWriter, how: WaitEnd) => void): void;
-  /** CLIENT UNBLOCK; false when that client is not blocked. */
+  /** CLIENT UNBLOCK, once this command has ended; false when that client is not blocked. */
   unblock(id: number, withError: boolean): boolean;
+  /** How many clients wait, and how many of them not for ever. */
+  readonly blockedCount: number;
+  readonly blockedWithTimeoutCount: number;
 }
 
 /** MULTI/EXEC/WATCH of the current client. */
@@ -231,7 +306,7 @@ export interface TransactionPort {
   discard(ctx: CommandContext): void;
   watch(ctx: CommandContext): void;
   unwatch(ctx: CommandContext): void;
-  /** Forgets transaction and watched keys without a reply (RESET). */
+  /** Forgets transaction, watched keys, subscriptions and all else that pushes without a reply (RESET). */
   abandon(ctx: CommandContext): void;
 }
 
@@ -244,6 +319,8 @@ export interface PersistencePort {
   readonly loading: boolean;
   /** Bytes that wait to be written to the AOF. */
   readonly aofBufferBytes: number;
+  /** Replaces the data by what the AOF holds. Only while {@link aofEnabled}; a file that cannot be read ends the server. */
+  reloadAof(): Promise<void>;
 }
 
 /** Counters that INFO prints and CONFIG RESETSTAT clears. */
@@ -311,6 +388,11 @@ export interface ServerPort {
   readonly transactions: TransactionPort;
   readonly persistence: PersistencePort;
   readonly stats: Stats;
+  readonly slowLog: SlowLogPort;
+  readonly latency: LatencyPort;
+  readonly pubsub: PubSubPort;
+  readonly tracking: TrackingPort;
+  readonly monitors: MonitorsPort;
   /** Undefined unless cluster-enabled. */
   readonly cluster: ClusterPort | undefined;
   /** DEBUG SET-ACTIVE-EXPIRE. */

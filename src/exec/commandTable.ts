@@ -8,6 +8,9 @@ import type { ArgVector } from '../resp/argVector.js';
 /** Longer names than this are no commands. */
 const MAX_NAME_BYTES = 64;
 
+/** The statistics of a command that nobody has called. */
+const NO_CALLS = { calls: 0, microseconds: 0, rejectedCalls: 0, failedCalls: 0, latency: undefined } as const;
+
 export class CommandTable implements CommandTablePort {
   readonly #byName = new Map<string, ResolvedCommand>();
   readonly #byFullName = new Map<string, ResolvedCommand>();
@@ -65,6 +68,11 @@ export class CommandTable implements CommandTablePort {
     return this.#byName.values();
   }
 
+  /** CONFIG RESETSTAT: nothing has been called yet. */
+  resetStats(): void {
+    for (const command of this.#byFullName.values()) Object.assign(command, NO_CALLS);
+  }
+
   keyIndexes(command: ResolvedCommand, args: ArgVector, out: number[]): boolean {
     return findKeyIndexes(command.declaration, args, out);
   }
@@ -98,11 +106,7 @@ function resolve(declaration: Command, parent: ResolvedCommand | undefined): Res
     lastKey: derived.lastKey,
     keyStep: derived.keyStep,
     aclCategories: derived.aclCategories,
-    calls: 0,
-    microseconds: 0,
-    rejectedCalls: 0,
-    failedCalls: 0,
-    latency: undefined,
+    ...NO_CALLS,
   };
   for (const sub of declaration.subcommands ?? []) subcommands.set(sub.name, resolve(sub, resolved));
   return resolved;

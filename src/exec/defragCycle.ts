@@ -3,6 +3,7 @@
  * thresholds allow. The share grows with the waste, from active-defrag-cycle-min to -max percent.
  */
 import type { ServerPort } from '../commands/context.js';
+import type { LatencyMonitor } from './latency.js';
 
 /** A slice at a share of a quarter; a larger share gets longer slices, up to the limit. */
 const QUARTER_SLICE_US = 800;
@@ -13,10 +14,12 @@ const REST_MS = 1000;
 
 export class DefragCycle {
   readonly #server: ServerPort;
+  readonly #latency: LatencyMonitor;
   #restUntilMs = 0;
 
-  constructor(server: ServerPort) {
+  constructor(server: ServerPort, latency: LatencyMonitor) {
     this.#server = server;
+    this.#latency = latency;
   }
 
   /** One slice. Answers true when the run goes on, so that the caller comes back soon. */
@@ -35,7 +38,9 @@ export class DefragCycle {
     const startUs = clock.monotonicUs();
     const untilUs = startUs + Math.min(MAX_SLICE_US, (QUARTER_SLICE_US * 3 * percent) / (100 - percent));
     while (defragmenter.step(UNITS_PER_CLOCK_READ) && clock.monotonicUs() < untilUs);
-    defragmenter.activeUs += clock.monotonicUs() - startUs;
+    const tookUs = clock.monotonicUs() - startUs;
+    defragmenter.activeUs += tookUs;
+    this.#latency.add('active-defrag-cycle', tookUs);
     if (!defragmenter.isRunning) this.#end();
     return defragmenter.isRunning;
   }

@@ -13,6 +13,7 @@ import { idleSeconds, lfuCounter } from '../store/accessClock.js';
 import type { Database } from '../store/database.js';
 import type { ByteCount, Ref } from '../store/types.js';
 import { EvictionPool } from './evictionPool.js';
+import type { LatencyMonitor } from './latency.js';
 import type { PauseState } from './pause.js';
 
 /** There is room: the request may run. Also while slices are still making it. */
@@ -31,6 +32,7 @@ export interface EvictionHost {
   readonly server: ServerPort;
   readonly loading: boolean;
   readonly pause: PauseState;
+  readonly latency: LatencyMonitor;
   /** Removes an entry for good and tells everybody. */
   evict(db: Database, ref: Ref, key: Uint8Array): void;
 }
@@ -117,7 +119,9 @@ export class Eviction {
     const { clock } = this.#host.server;
     const startUs = clock.monotonicUs();
     const possible = this.#evict(target, startUs);
-    this.#spentUs += clock.monotonicUs() - startUs;
+    const tookUs = clock.monotonicUs() - startUs;
+    this.#spentUs += tookUs;
+    this.#host.latency.add('eviction-cycle', tookUs);
     this.#floorBytes = inTime ? this.usedBytes : Math.min(this.#floorBytes, this.usedBytes);
     if (!this.over) {
       this.#endExceeded();

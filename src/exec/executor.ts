@@ -2,22 +2,31 @@
  * Runs requests: finds the command, asks the gates, runs it or queues it, counts, and propagates what changed. The executor is
  * also the context of every command it runs (scope.ts).
  */
-import { Histogram } from '../base/histogram.js';
-import { PROTECTED } from '../commands/command.js';
+import { FAST, NOSCRIPT, PROTECTED, PUBSUB, SKIP_SLOWLOG } from '../commands/command.js';
 import type { ResolvedCommand, ServerPort } from '../commands/context.js';
 import type { ArgVector } from '../resp/argVector.js';
 import * as errors from '../resp/errors.js';
+import { KeyPeek } from '../resp/keyPeek.js';
 import { lruSeconds } from '../store/accessClock.js';
 import { StoreFullError } from '../store/types.js';
+import { CallTimer } from './callTimer.js';
 import { type CommandTable, findSubcommand } from './commandTable.js';
 import { closedGate, isWriting } from './gates.js';
-import { newKeySurvey } from './redirect.js';
+import { departure, newKeySurvey } from './redirect.js';
 import type { Request } from './request.js';
 import { CommandScope } from './scope.js';
 import type { Session } from './session.js';
+import { SlowLog, shortened, unknownArguments } from './slowlog.js';
 
 /** The request was answered (or queued, or refused). */
 export const EXECUTED = 0;
+/** A command that has called others, see {@link Executor.suspend}. */
+export interface SuspendedCall {
+  readonly command: ResolvedCommand;
+  readonly args: ArgVector;
+  readonly startUs: number;
+}
+
 /** CLIENT PAUSE holds it back (the session keeps a copy), or it blocks: nothing behind it may run now. */
 export const HELD_BACK = 1;
 
@@ -30,15 +39,16 @@ export class Executor extends CommandScope implements Request {
   /** True when every request must pass the gates; false lets plain clients take the short way. */
   gated = true;
 
+  readonly slowLog = new SlowLog();
+
+  readonly #peek = new KeyPeek();
+  readonly #timer: CallTimer;
   #errorsBefore = 0;
-  /** Consecutive calls of one command are timed together: two clock readings a run, not two a call. */
-  #running: ResolvedCommand | undefined;
-  #runStartUs = 0;
-  #runFirstCall = 0;
 
   constructor(table: CommandTable, server: ServerPort) {
     super(server);
     this.table = table;
+    this.#timer = new CallTimer(server.clock, server.config, (...slow) => this.#noteSlow(...slow));
   }
 
   get session(): Session {
@@ -52,12 +62,26 @@ export class Executor extends CommandScope implements Request {
     this.nowMs = this.server.clock.nowMs();
     this.lruNow = lruSeconds(this.nowMs);
     this.eviction.beginBatch();
+    this.server.store.forgetAhead();
     session.lastInteractionMs = this.nowMs;
     this.reply.protocol = session.protocol;
   }
 
   endBatch(): void {
-    this.#closeRun();
+    this.#timer.close();
+  }
+
+  /**
+   * Has the store fetch what the next requests of a pipeline, in buf[pos, end), will probably need. Answers from where on to
+   * look again. The buffer must not change before the next batch begins.
+   */
+  lookAhead(session: Session, buf: Uint8Array, pos: number, end: number): number {
+    const db = this.server.store.databases[session.dbIndex];
+    if (!db.isWorthFetching) return end;
+    const peek = this.#peek;
+    const next = peek.look(buf, pos, end);
+    if (peek.count > 1) db.fetchAhead(buf, peek.start, peek.end, 0, 1, peek.count);
+    return next > pos ? next : end;
   }
 
   /** Runs one request of `session`; the reply is in {@link reply}. */
@@ -90,7 +114,17 @@ export class Executor extends CommandScope implements Request {
     return session.blocked === undefined ? EXECUTED : HELD_BACK;
   }
 
+  /** What is pushed to this client while its command runs must stand behind the reply. */
   #executeGated(session: Session, command: ResolvedCommand, args: ArgVector): typeof EXECUTED | typeof HELD_BACK {
+    const outer = this.pushes.enter(session);
+    const done = this.#passGates(session, command, args);
+    const { tracking } = session;
+    if (tracking?.caching && !session.inMulti && command.parent?.fullName !== 'client') tracking.caching = false;
+    this.pushes.leave(session, outer, this.reply);
+    return done;
+  }
+
+  #passGates(session: Session, command: ResolvedCommand, args: ArgVector): typeof EXECUTED | typeof HELD_BACK {
     const before = this.reply.length;
     const refusal = closedGate(this);
     if (refusal !== undefined) {
@@ -109,7 +143,9 @@ export class Executor extends CommandScope implements Request {
       this.call(session, command, args);
     }
     if (command.fullName !== 'asking' && !session.inMulti) session.asking = false;
-    this.#applyReplyMode(session, before);
+    // Confirmations of SUBSCRIBE are pushes: they pass a silenced connection.
+    const silent = (command.flags & SUBSCRIBES) !== SUBSCRIBES || session.inMulti;
+    this.#applyReplyMode(session, silent ? before : this.reply.length);
     return session.blocked === undefined ? EXECUTED : HELD_BACK;
   }
 
@@ -140,7 +176,8 @@ export class Executor extends CommandScope implements Request {
     this.start = args.start;
     this.end = args.end;
     this.db = this.server.store.databases[session.dbIndex];
-    if (command !== this.#running) this.#openRun(command);
+    const timer = this.#timer;
+    if (command !== timer.running) timer.open(command);
     this.dirtyBefore = this.dirty;
     this.#errorsBefore = this.reply.errorCount;
     const { dbIndex } = session;
@@ -156,18 +193,47 @@ export class Executor extends CommandScope implements Request {
     if (this.reply.errorCount !== this.#errorsBefore) this.#countFailure(command);
     if (this.dirty !== this.dirtyBefore && this.propagation.active) this.#propagate(dbIndex, args);
     this.instead = undefined;
+    if (this.pushes.observers !== 0) this.#observe(session, command, args);
+    const waits = session.blocked !== undefined;
+    if (--timer.callsLeft === 0 || waits) timer.read(waits);
+    if (this.secretArgs.length > 0) this.secretArgs.length = 0;
+  }
+
+  /** MONITOR, and the keys that a tracking client has read. */
+  #observe(session: Session, command: ResolvedCommand, args: ArgVector): void {
+    this.tracking.noteRead(session, command, args);
+    if (!this.monitors.active || this.loading) return;
+    this.monitors.feed(session, command, args, this.secretArgs, this.server.clock.nowMs());
+  }
+
+  /** What {@link resume} needs to go on with the command that runs, when it calls others (EXEC). */
+  suspend(): SuspendedCall {
+    return { command: this.command, args: this.args, startUs: this.#timer.suspend() };
   }
 
   /**
-   * Puts the surroundings of an outer command back after it called others (EXEC). What those changed and which errors
-   * they replied is theirs: the outer command starts from here.
+   * Puts the surroundings of an outer command back after it called others. What those changed and which errors
+   * they replied is theirs: the outer command starts from here. What they took is a part of its time.
    */
-  resume(session: Session, command: ResolvedCommand, args: ArgVector): void {
+  resume(session: Session, { command, args, startUs }: SuspendedCall): void {
     this.client = session;
     this.command = command;
     this.args = args;
     this.dirtyBefore = this.dirty;
     this.#errorsBefore = this.reply.errorCount;
+    this.#timer.resume(command, startUs);
+  }
+
+  /** Cluster: ends the waits of clients whose keys another node serves now, or nobody does. Not in the middle of a batch. */
+  redirectBlocked(): void {
+    if (this.blocking.empty || this.server.cluster === undefined) return;
+    this.blocking.endWhere((session, command, args) => {
+      this.client = session;
+      this.command = command;
+      this.args = args;
+      return departure(this);
+    });
+    this.blocking.serve(this);
   }
 
   /** Runs a command of a data file. Answers why it cannot be run, which ends the loading. */
@@ -190,27 +256,21 @@ export class Executor extends CommandScope implements Request {
     for (const parts of this.instead) this.propagation.feed(dbIndex, parts);
   }
 
-  #openRun(command: ResolvedCommand): void {
-    const nowUs = this.server.clock.monotonicUs();
-    if (this.#running !== undefined) this.#countRun(this.#running, nowUs);
-    this.#running = command;
-    this.#runStartUs = nowUs;
-    this.#runFirstCall = command.calls;
-  }
-
-  #countRun(command: ResolvedCommand, nowUs: number): void {
-    const elapsedUs = nowUs - this.#runStartUs;
-    command.microseconds += elapsedUs;
-    const calls = command.calls - this.#runFirstCall;
-    if (calls <= 0 || !this.server.config.values['latency-tracking']) return;
-    command.latency ??= new Histogram();
-    command.latency.record(elapsedUs / calls, calls);
-  }
-
-  #closeRun(): void {
-    if (this.#running === undefined) return;
-    this.#countRun(this.#running, this.server.clock.monotonicUs());
-    this.#running = undefined;
+  /** Calls took longer than the slow log or the latency monitor allow. See {@link CallTimer}. */
+  #noteSlow(command: ResolvedCommand, durationUs: number, calls: number, exact: boolean): void {
+    if (this.loading) return;
+    this.latency.add((command.flags & FAST) === 0 ? 'command' : 'fast-command', durationUs);
+    const { 'slowlog-log-slower-than': slowUs, 'slowlog-max-len': maxEntries } = this.server.config.values;
+    if (slowUs < 0 || durationUs < slowUs || (command.flags & SKIP_SLOWLOG) !== 0) return;
+    const { peerAddress, name } = this.client;
+    const facts = {
+      atSeconds: Math.floor(this.server.clock.nowMs() / 1000),
+      durationUs: Math.floor(durationUs),
+      peerAddress,
+      clientName: name,
+    };
+    const args = exact ? shortened(this.args, this.secretArgs) : unknownArguments(command.fullName, calls);
+    this.slowLog.add(facts, args, maxEntries);
   }
 
   #unknown(session: Session, args: ArgVector): typeof EXECUTED {
@@ -269,6 +329,9 @@ export class Executor extends CommandScope implements Request {
     stats.errors.set(code, (stats.errors.get(code) ?? 0) + 1);
   }
 }
+
+/** The flags that only the commands of SUBSCRIBE's family have together. */
+const SUBSCRIBES = PUBSUB | NOSCRIPT;
 
 /** Commands that a transaction does not queue. */
 const RUNS_INSIDE_MULTI = new Set(['exec', 'discard', 'multi', 'watch', 'quit', 'reset']);

@@ -2,7 +2,8 @@
  * The checks between a request and its command, in Redis's order. Each gate is named and answers an error reply, or
  * nothing to let the request through.
  */
-import { DENYOOM, LOADING, NO_AUTH, NO_MULTI, PROTECTED, WRITE } from '../commands/command.js';
+import { DENYOOM, LOADING, MAY_REPLICATE, NO_AUTH, NO_MULTI, PROTECTED, READONLY, WRITE } from '../commands/command.js';
+import { isLocalAddress } from '../commands/connection/clientAttributes.js';
 import type { ResolvedCommand } from '../commands/context.js';
 import * as errors from '../resp/errors.js';
 import { ROOM } from './eviction.js';
@@ -16,7 +17,7 @@ function debugAllowed({ server, session, command }: Request): string | undefined
   if ((command.flags & PROTECTED) === 0) return undefined;
   const name = (command.parent ?? command).fullName;
   const setting = server.config.values['enable-debug-command'];
-  if (setting === 'yes' || (setting === 'local' && isLoopback(session.peerAddress))) return undefined;
+  if (setting === 'yes' || (setting === 'local' && isLocalAddress(session.peerAddress))) return undefined;
   return (
     `ERR ${name.toUpperCase()} command not allowed. If the enable-${name}-command option is set to "local", ` +
     'you can run it from a local connection, otherwise you need to set this option in the configuration file, and ' +
@@ -55,6 +56,36 @@ function diskWorks({ writeProblem, session, command }: Request): string | undefi
   return writes !== 0 || command.fullName === 'ping' ? problem : undefined;
 }
 
+/** In RESP2 a subscriber cannot tell replies from messages: it may only subscribe, and say goodbye. */
+function subscriberMay({ session, command }: Request): string | undefined {
+  if (!session.subscribed || session.protocol !== 2 || SUBSCRIBER_COMMANDS.has(command.fullName)) return undefined;
+  return (
+    `ERR Can't execute '${command.fullName}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are ` +
+    'allowed in this context'
+  );
+}
+
+const SUBSCRIBER_COMMANDS: ReadonlySet<string> = new Set([
+  'subscribe',
+  'unsubscribe',
+  'psubscribe',
+  'punsubscribe',
+  'ssubscribe',
+  'sunsubscribe',
+  'ping',
+  'quit',
+  'reset',
+]);
+
+/** Monitors are a kind of replica to Redis, and those leave the data alone. */
+function monitorMay({ session, command }: Request): string | undefined {
+  if (!session.monitoring) return undefined;
+  const flags = command.fullName === 'exec' ? queuedFlags(session) : command.flags;
+  return (flags & (READONLY | WRITE | MAY_REPLICATE)) === 0
+    ? undefined
+    : "ERR Replica can't interact with the keyspace";
+}
+
 function dataLoaded({ loading, command }: Request): string | undefined {
   return loading && (command.flags & LOADING) === 0 ? errors.LOADING : undefined;
 }
@@ -67,7 +98,9 @@ const GATES: readonly Gate[] = [
   slotIsHere,
   memoryLeft,
   diskWorks,
+  subscriberMay,
   dataLoaded,
+  monitorMay,
 ];
 
 /** The error reply of the first gate that does not let the request through. */
@@ -85,12 +118,8 @@ function queuedFlags(session: Session): number {
   return flags;
 }
 
-function isLoopback(peerAddress: string): boolean {
-  return peerAddress.startsWith('127.') || peerAddress.startsWith('[::1]') || peerAddress.startsWith('/');
-}
-
 /** Commands that CLIENT PAUSE WRITE holds back: those that write or may. */
 export function isWriting(session: Session, command: ResolvedCommand): boolean {
-  if (command.fullName === 'exec') return (queuedFlags(session) & WRITE) !== 0;
-  return (command.flags & WRITE) !== 0;
+  const flags = command.fullName === 'exec' ? queuedFlags(session) : command.flags;
+  return (flags & (WRITE | MAY_REPLICATE)) !== 0;
 }

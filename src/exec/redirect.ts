@@ -6,7 +6,7 @@ import { equalBytes } from '../base/bytes.js';
 import { keySlot } from '../base/crc16.js';
 import type { ClusterNode } from '../cluster/core/node.js';
 import { type ClusterPort, preferredHost } from '../commands/clusterPort.js';
-import { ASKING as ASKING_FLAG, WRITE } from '../commands/command.js';
+import { ASKING as ASKING_FLAG, PUBSUB, WRITE } from '../commands/command.js';
 import type { ResolvedCommand } from '../commands/context.js';
 import type { ArgVector } from '../resp/argVector.js';
 import * as errors from '../resp/errors.js';
@@ -33,6 +33,16 @@ export function redirection(request: Request): string | undefined {
   return route(request, cluster, survey);
 }
 
+/** The error for a client that waits for keys which this node serves no more, or undefined while it does. */
+export function departure(request: Request): string | undefined {
+  const error = redirection(request);
+  if (error === undefined) return undefined;
+  if (error.startsWith('CLUSTERDOWN')) return error;
+  // A slot that is on its way to us may be waited for already.
+  const importing = request.server.cluster?.core.importingFrom(request.keySurvey.slot) !== undefined;
+  return error.startsWith('MOVED') && !importing ? error : undefined;
+}
+
 export function newKeySurvey(): KeySurvey {
   return {
     slot: -1,
@@ -42,6 +52,7 @@ export function newKeySurvey(): KeySurvey {
     existing: 0,
     writes: false,
     crossSlot: false,
+    channels: false,
     firstBuf: new Uint8Array(0),
     firstStart: 0,
     firstEnd: 0,
@@ -56,17 +67,36 @@ function resetSurvey(survey: KeySurvey): void {
   survey.existing = 0;
   survey.writes = false;
   survey.crossSlot = false;
+  survey.channels = false;
 }
 
 function surveyKeys(request: Request, survey: KeySurvey, command: ResolvedCommand, args: ArgVector): void {
   if ((command.flags & WRITE) !== 0) survey.writes = true;
+  if ((command.flags & PUBSUB) !== 0 && command.firstKey !== 0) return surveyChannels(survey, command, args);
   const indexes = request.keyIndexes;
   indexes.length = 0;
   if (!request.server.commands.keyIndexes(command, args, indexes)) return;
   for (let n = 0; n < indexes.length; n++) surveyKey(request, survey, args, indexes[n]);
 }
 
+/** Shard channels have slots as keys have; but they are no keys, and no slot has to have them. */
+function surveyChannels(survey: KeySurvey, { firstKey, lastKey }: ResolvedCommand, args: ArgVector): void {
+  const last = lastKey < 0 ? args.argc + lastKey : lastKey;
+  for (let at = firstKey; at <= last; at++) {
+    survey.channels = true;
+    noteSlot(survey, args, at);
+  }
+}
+
 function surveyKey(request: Request, survey: KeySurvey, args: ArgVector, at: number): void {
+  noteSlot(survey, args, at);
+  const core = request.server.cluster?.core;
+  if (core?.migratingTo(survey.slot) === undefined && core?.importingFrom(survey.slot) === undefined) return;
+  if (request.server.store.databases[0].find(args.buf, args.start[at], args.end[at]) === 0) survey.missing++;
+  else survey.existing++;
+}
+
+function noteSlot(survey: KeySurvey, args: ArgVector, at: number): void {
   const start = args.start[at];
   const end = args.end[at];
   const slot = keySlot(args.buf, start, end);
@@ -83,10 +113,6 @@ function surveyKey(request: Request, survey: KeySurvey, args: ArgVector, at: num
     if (!sameKey) survey.multipleKeys = true;
     if (slot !== survey.slot) survey.crossSlot = true;
   }
-  const core = request.server.cluster?.core;
-  if (core?.migratingTo(survey.slot) === undefined && core?.importingFrom(survey.slot) === undefined) return;
-  if (request.server.store.databases[0].find(args.buf, start, end) === 0) survey.missing++;
-  else survey.existing++;
 }
 
 function route(request: Request, cluster: ClusterPort, survey: KeySurvey): string | undefined {
@@ -96,8 +122,11 @@ function route(request: Request, cluster: ClusterPort, survey: KeySurvey): strin
   const owner = core.slotOwner(slot);
   if (owner === undefined) return UNBOUND;
   if (survey.crossSlot) return errors.CROSSSLOT;
-  if (!core.stateOk) {
-    if (!request.server.config.values['cluster-allow-reads-when-down']) return DOWN;
+  const { values } = request.server.config;
+  if (!core.stateOk && survey.channels) {
+    if (!values['cluster-allow-pubsubshard-when-down']) return DOWN;
+  } else if (!core.stateOk) {
+    if (!values['cluster-allow-reads-when-down']) return DOWN;
     if (survey.writes) return DOWN_READ_ONLY;
   }
   const mine = owner === core.myself;
@@ -112,7 +141,8 @@ function route(request: Request, cluster: ClusterPort, survey: KeySurvey): strin
     return survey.multipleKeys && survey.missing > 0 ? errors.TRYAGAIN : undefined;
   }
   if (mine) return undefined;
-  if (core.myself.master === owner && session.readOnlyMode && !survey.writes) return undefined;
+  const mayRead = session.readOnlyMode || survey.channels;
+  if (core.myself.master === owner && mayRead && !survey.writes) return undefined;
   return `MOVED ${slot} ${endpoint(request, owner)}`;
 }
 

@@ -28,6 +28,8 @@ export interface KeySurvey {
   existing: number;
   writes: boolean;
   crossSlot: boolean;
+  /** Among them are shard channels. */
+  channels: boolean;
   firstBuf: Uint8Array;
   firstStart: number;
   firstEnd: number;

@@ -8,30 +8,60 @@ import {
   type CommandContext,
   EVENT_EVICTED,
   EVENT_EXPIRED,
+  EVENT_MISS,
+  type KeyWait,
   type ResolvedCommand,
   type ServerPort,
 } from '../commands/context.js';
+import { StreamTools } from '../commands/stream/tools.js';
+import { ValueDumps } from '../persistence/format/rdbDump.js';
 import { ArgVector } from '../resp/argVector.js';
 import { ReplyWriter } from '../resp/replyWriter.js';
 import { lfuInitial, lfuTouched } from '../store/accessClock.js';
 import type { Database } from '../store/database.js';
-import type { Ref } from '../store/types.js';
+import { AHEAD, type Ref } from '../store/types.js';
+import { HashEditor } from '../types/hash/hash.js';
+import { Lists } from '../types/list/lists.js';
+import { SetEditors } from '../types/set/set.js';
+import { Zsets } from '../types/zset/zsets.js';
+import { BlockedClients } from './blocking.js';
 import { Eviction } from './eviction.js';
+import { LatencyMonitor } from './latency.js';
+import { Monitors } from './monitor.js';
+import { Notifier } from './notify.js';
 import { PauseState } from './pause.js';
 import { Propagation } from './propagation.js';
+import { PubSub } from './pubsub.js';
+import { Pushes } from './pushes.js';
 import type { Session } from './session.js';
-import { WatchTable } from './watch.js';
+import { Tracking } from './tracking.js';
+import { type KeyState, WatchTable } from './watch.js';
 
 export const NO_ARGS = new ArgVector();
+
+const nothingLeft = (): KeyState => 'absent';
 
 export class CommandScope implements CommandContext {
   readonly server: ServerPort;
   readonly reply = new ReplyWriter();
   readonly scratch = new Uint8Array(64);
   readonly watches = new WatchTable();
+  readonly blocking = new BlockedClients();
+  readonly lists: Lists;
   readonly propagation = new Propagation();
   readonly pause = new PauseState();
   readonly eviction: Eviction;
+  readonly hash: HashEditor;
+  readonly sets: SetEditors;
+  readonly zsets: Zsets;
+  readonly dumps: ValueDumps;
+  readonly streams = new StreamTools();
+  readonly latency: LatencyMonitor;
+  readonly pushes = new Pushes();
+  readonly pubsub: PubSub;
+  readonly notifier: Notifier;
+  readonly tracking: Tracking;
+  readonly monitors = new Monitors(this.pushes);
 
   argc = 0;
   buf: Uint8Array = NO_ARGS.buf;
@@ -51,12 +81,23 @@ export class CommandScope implements CommandContext {
   /** What is propagated in place of the command that runs. */
   protected instead: ArgVector[] | undefined;
   protected dirtyBefore = 0;
+  /** Arguments of the command that runs whose text nobody may see. */
+  protected readonly secretArgs: number[] = [];
   /** The LRU clock of the batch. */
   protected lruNow = 0;
 
   constructor(server: ServerPort) {
     this.server = server;
+    this.latency = new LatencyMonitor(server.config, server.clock);
     this.eviction = new Eviction(this);
+    this.lists = new Lists(server.config);
+    this.hash = new HashEditor(server.config);
+    this.sets = new SetEditors(server.config);
+    this.zsets = new Zsets(server.config);
+    this.dumps = new ValueDumps(server.config);
+    this.pubsub = new PubSub(this.pushes, server.random);
+    this.notifier = new Notifier(server.config, this.pubsub);
+    this.tracking = new Tracking(server, this.pushes);
   }
 
   get propagating(): boolean {
@@ -65,6 +106,18 @@ export class CommandScope implements CommandContext {
 
   get mayBlock(): boolean {
     return !this.propagation.inTransaction;
+  }
+
+  waitForKeys(wait: KeyWait): void {
+    this.blocking.wait(this, wait);
+  }
+
+  wokenBy(first: number, last: number): number {
+    return this.blocking.wokenBy(this, first, last);
+  }
+
+  pinArgument(i: number, bytes: Uint8Array): void {
+    this.blocking.pin(i, bytes);
   }
 
   // ---------------------------------------------------------------- CommandContext: arguments
@@ -97,6 +150,10 @@ export class CommandScope implements CommandContext {
     return parseInt64(this.buf, this.start[i], this.end[i]);
   }
 
+  redact(i: number): void {
+    this.secretArgs.push(i);
+  }
+
   // ---------------------------------------------------------------- CommandContext: keys
 
   lookupRead(i: number): Ref {
@@ -104,6 +161,7 @@ export class CommandScope implements CommandContext {
     const { stats } = this.server;
     if (ref === 0) {
       stats.keyspaceMisses++;
+      this.notify(this.db, this.buf, this.start[i], this.end[i], EVENT_MISS, 'keymiss');
       return 0;
     }
     stats.keyspaceHits++;
@@ -125,6 +183,12 @@ export class CommandScope implements CommandContext {
     return this.#live(db, buf, start, end);
   }
 
+  fetchKeys(first: number, step: number): void {
+    const count = Math.min(AHEAD, Math.ceil((this.argc - first) / step));
+    if (count < 2 || !this.db.isWorthFetching) return;
+    this.db.fetchAhead(this.buf, this.start, this.end, first, step, count);
+  }
+
   /** The entry of a key unless its time is over; then it is removed on the spot. */
   #live(db: Database, buf: Uint8Array, start: number, end: number): Ref {
     const ref = db.find(buf, start, end);
@@ -136,7 +200,7 @@ export class CommandScope implements CommandContext {
   }
 
   #touch(db: Database, ref: Ref): void {
-    if (this.client.noTouch) return;
+    if (this.client.noTouch && this.command.fullName !== 'touch') return;
     if (!this.eviction.lfu) return db.setLru(ref, this.lruNow);
     const { lfuDecayMinutes, lfuLogFactor } = this.eviction;
     db.setLru(ref, lfuTouched(db.getLru(ref), this.nowMs, lfuDecayMinutes, lfuLogFactor, this.server.random));
@@ -149,19 +213,27 @@ export class CommandScope implements CommandContext {
 
   /** Removes an entry whose time is over, and tells watchers, AOF and replicas. The range must not be store memory. */
   expire(db: Database, ref: Ref, buf: Uint8Array, start: number, end: number): void {
+    const beganUs = this.latency.begin();
     db.delete(ref);
+    this.latency.end('expire-del', beganUs);
     this.server.stats.expiredKeys++;
     if (!this.watches.empty) this.watches.touched(db, buf, start, end, false);
+    if (!this.blocking.empty) this.blocking.signal(db, buf, start, end);
     this.notify(db, buf, start, end, EVENT_EXPIRED, 'expired');
+    if (this.tracking.active) this.tracking.changed(buf, start, end, true);
     const verb = this.server.config.values['lazyfree-lazy-expire'] ? 'UNLINK' : 'DEL';
     if (this.propagation.active) this.propagation.feed(db.index, ArgVector.from([verb, buf.subarray(start, end)]));
   }
 
   /** The same for an entry that has to make room. */
   evict(db: Database, ref: Ref, key: Uint8Array): void {
+    const beganUs = this.latency.begin();
     db.delete(ref);
+    this.latency.end('eviction-del', beganUs);
     this.server.stats.evictedKeys++;
     if (!this.watches.empty) this.watches.touched(db, key, 0, key.length, false);
+    if (!this.blocking.empty) this.blocking.signal(db, key, 0, key.length);
+    if (this.tracking.active) this.tracking.changed(key, 0, key.length, true);
     this.notify(db, key, 0, key.length, EVENT_EVICTED, 'evicted');
     const verb = this.server.config.values['lazyfree-lazy-eviction'] ? 'UNLINK' : 'DEL';
     if (this.propagation.active) this.propagation.feed(db.index, ArgVector.from([verb, key]));
@@ -191,36 +263,60 @@ export class CommandScope implements CommandContext {
 
   touchedKey(db: Database, buf: Uint8Array, start: number, end: number, eventClass: number, event: string): void {
     if (!this.watches.empty) this.watches.touched(db, buf, start, end, db.find(buf, start, end) !== 0);
+    if (!this.blocking.empty) this.blocking.signal(db, buf, start, end);
+    if (this.tracking.active) this.tracking.changed(buf, start, end, false);
     this.notify(db, buf, start, end, eventClass, event);
   }
 
   flushed(db: Database | undefined): void {
-    if (this.watches.empty) return;
     const { databases } = this.server.store;
+    if (!this.blocking.empty) for (const each of db === undefined ? databases : [db]) this.blocking.signalAll(each);
+    if (this.tracking.active) this.tracking.flushed();
+    if (this.watches.empty) return;
     // FLUSHDB and FLUSHALL call this before they clear: only keys that are there change.
     for (const each of db === undefined ? databases : [db]) {
-      this.watches.allTouched(each, (key) => this.#exists(each, key));
+      this.watches.replaced(each, (key) => this.#stateOf(each, key), nothingLeft);
     }
   }
 
   swapped(a: Database, b: Database): void {
+    if (!this.blocking.empty) {
+      this.blocking.signalAll(a);
+      this.blocking.signalAll(b);
+    }
     if (this.watches.empty) return;
-    const inEither = (key: string): boolean => this.#exists(a, key) || this.#exists(b, key);
-    this.watches.allTouched(a, inEither);
-    this.watches.allTouched(b, inEither);
+    const inA = (key: string): KeyState => this.#stateOf(a, key);
+    const inB = (key: string): KeyState => this.#stateOf(b, key);
+    // The contents have changed places already.
+    this.watches.replaced(a, inB, inA);
+    this.watches.replaced(b, inA, inB);
   }
 
-  #exists(db: Database, key: string): boolean {
+  #stateOf(db: Database, key: string): KeyState {
     const bytes = Buffer.from(key, 'latin1');
-    return db.find(bytes, 0, bytes.length) !== 0;
+    const ref = db.find(bytes, 0, bytes.length);
+    if (ref === 0) return 'absent';
+    const expireAtMs = db.expireAtMs(ref);
+    return expireAtMs >= 0 && expireAtMs <= this.nowMs ? 'expired' : 'alive';
   }
 
-  notify(_db: Database, _buf: Uint8Array, _start: number, _end: number, _eventClass: number, _event: string): void {
-    // Keyspace notifications need pub/sub, which is not here yet; commands already say what happened.
+  notify(db: Database, buf: Uint8Array, start: number, end: number, eventClass: number, event: string): void {
+    if ((this.notifier.classes & eventClass) !== 0) this.notifier.publish(db.index, buf, start, end, event);
+  }
+
+  /** The client is gone, or a new one as far as it can be seen from outside: nothing is sent to it any more. */
+  forgetPushes(session: Session): void {
+    this.pubsub.unsubscribeAll(session);
+    this.tracking.disable(session);
+    this.monitors.remove(session);
   }
 
   markDirty(changes: number): void {
     this.dirty += changes;
+  }
+
+  wake(i: number): void {
+    if (!this.blocking.empty) this.blocking.signal(this.db, this.buf, this.start[i], this.end[i]);
   }
 
   propagateAs(parts: readonly (string | Uint8Array)[]): void {

@@ -1,6 +1,9 @@
 import type { ClientPort, ReplyMode, ResolvedCommand, WaitEnd } from '../commands/context.js';
+import type { SubscriptionCounts, TrackingState } from '../commands/pushPorts.js';
 import type { ArgVector } from '../resp/argVector.js';
 import type { Database } from '../store/database.js';
+import type { Subscriptions } from './pubsub.js';
+import type { OwnPushes } from './pushes.js';
 
 /** What a session needs of the connection under it. */
 export interface Transport {
@@ -8,6 +11,10 @@ export interface Transport {
   readonly localAddress: string;
   readonly fd: number;
   queryBufferBytes(): number;
+  /** Room in the buffer of its own that it reads into. */
+  queryBufferFreeBytes(): number;
+  /** What the connection takes with its buffers and its queued transaction. */
+  memoryBytes(): number;
   outputBytes(): number;
   outputChunks(): number;
   /** Sends bytes that do not answer a command of this client (pushes, replies to others' commands). */
@@ -39,6 +46,13 @@ const IN_MULTI = 2;
 const REPLY_MODE = 4;
 const CLOSING = 8;
 const ASKING_SET = 16;
+// It may get messages while its own commands run: see pushes.ts.
+const SUBSCRIBED = 32;
+const TRACKING = 64;
+const MONITORING = 128;
+const REDIRECT_TARGET = 256;
+
+const NO_SUBSCRIPTIONS: SubscriptionCounts = { channels: 0, patterns: 0, shardChannels: 0 };
 
 /** One client: everything the server knows of it that is not its socket. */
 export class Session implements ClientPort {
@@ -73,7 +87,13 @@ export class Session implements ClientPort {
   /** Set while a blocking command waits: ends the wait and answers. */
   blocked: ((how: WaitEnd) => void) | undefined;
 
+  /** Undefined without any. */
+  subscriptions: Subscriptions | undefined;
+  /** Messages that wait for the end of the command that runs. */
+  ownPushes: OwnPushes | undefined;
+
   readonly #maxDbIndex: number;
+  #tracking: TrackingState | undefined;
   #replyMode: ReplyMode = 'on';
 
   constructor(id: number, transport: Transport, options: { nowMs: number; databases: number; authenticated: boolean }) {
@@ -110,6 +130,39 @@ export class Session implements ClientPort {
     this.#flag(ASKING_SET, value);
   }
 
+  /** Subscribed to anything: in RESP2 such a client may do little else. */
+  get subscribed(): boolean {
+    return (this.special & SUBSCRIBED) !== 0;
+  }
+
+  set subscribed(value: boolean) {
+    this.#flag(SUBSCRIBED, value);
+  }
+
+  /** MONITOR was said. */
+  get monitoring(): boolean {
+    return (this.special & MONITORING) !== 0;
+  }
+
+  set monitoring(value: boolean) {
+    this.#flag(MONITORING, value);
+  }
+
+  /** Another client has its invalidations sent here. */
+  set redirectTarget(value: boolean) {
+    this.#flag(REDIRECT_TARGET, value);
+  }
+
+  /** How keys are tracked for this client; undefined while none are. */
+  get tracking(): TrackingState | undefined {
+    return this.#tracking;
+  }
+
+  set tracking(tracking: TrackingState | undefined) {
+    this.#tracking = tracking;
+    this.#flag(TRACKING, tracking !== undefined);
+  }
+
   get closing(): boolean {
     return (this.special & CLOSING) !== 0;
   }
@@ -139,6 +192,14 @@ export class Session implements ClientPort {
     return this.transport.queryBufferBytes();
   }
 
+  queryBufferFreeBytes(): number {
+    return this.transport.queryBufferFreeBytes();
+  }
+
+  memoryBytes(): number {
+    return this.transport.memoryBytes();
+  }
+
   outputBytes(): number {
     return this.transport.outputBytes();
   }
@@ -159,10 +220,25 @@ export class Session implements ClientPort {
     return this.watched.length;
   }
 
+  subscriptionCounts(): SubscriptionCounts {
+    const mine = this.subscriptions;
+    if (mine === undefined) return NO_SUBSCRIPTIONS;
+    return { channels: mine.channels.size, patterns: mine.patterns.size, shardChannels: mine.shardChannels.size };
+  }
+
+  trackingRedirect(): number {
+    return this.#tracking?.redirectTo ?? -1;
+  }
+
   flagLetters(): string {
     let letters = '';
+    if (this.monitoring) letters += 'O';
+    if (this.subscribed) letters += 'P';
     if (this.inMulti) letters += 'x';
     if (this.stalled) letters += 'b';
+    if (this.#tracking !== undefined) letters += 't';
+    if (this.#tracking?.brokenRedirect === true) letters += 'R';
+    if (this.#tracking?.bcast === true) letters += 'B';
     if (this.watchBroken) letters += 'd';
     if (this.closing) letters += 'c';
     if (this.readOnlyMode) letters += 'r';

@@ -27,13 +27,13 @@ export class Transactions implements TransactionPort {
 
   #run(session: Session, queue: readonly QueuedCommand[]): void {
     const executor = this.#executor;
-    const exec = { command: executor.command, args: executor.args };
+    const exec = executor.suspend();
     executor.propagation.beginTransaction();
     executor.reply.array(queue.length);
     for (const { command, args } of queue) executor.call(session, command, args);
     executor.propagation.endTransaction();
     // What the queued commands changed has been propagated: EXEC itself has nothing to add.
-    executor.resume(session, exec.command, exec.args);
+    executor.resume(session, exec);
   }
 
   #anyWatchedExpired(session: Session): boolean {
@@ -76,5 +76,6 @@ export class Transactions implements TransactionPort {
   abandon(_ctx: CommandContext): void {
     this.#executor.watches.unwatch(this.#executor.client);
     this.#executor.client.endMulti();
+    this.#executor.forgetPushes(this.#executor.client);
   }
 }

@@ -3,6 +3,9 @@ import { latin1 } from '../base/bytes.js';
 import type { Database } from '../store/database.js';
 import type { Session } from './session.js';
 
+/** `expired`: still there although its time is over. */
+export type KeyState = 'absent' | 'alive' | 'expired';
+
 export class WatchTable {
   /** Per database, the watchers of each key. */
   readonly #watchers = new Map<Database, Map<string, Set<Session>>>();
@@ -47,11 +50,19 @@ export class WatchTable {
     }
   }
 
-  /** Every key of `db` may have changed: breaks the watches whose key `affected` names. */
-  allTouched(db: Database, affected: (key: string) => boolean): void {
+  /** All keys of `db` change at once: `before` and `after` tell what each watched key was and is going to be. */
+  replaced(db: Database, before: (key: string) => KeyState, after: (key: string) => KeyState): void {
     for (const [key, sessions] of this.#watchers.get(db) ?? []) {
-      if (!affected(key)) continue;
-      for (const session of sessions) session.watchBroken = true;
+      const was = before(key);
+      const is = after(key);
+      if (was === 'absent' && is === 'absent') continue;
+      for (const session of sessions) {
+        const watched = session.watched.find((candidate) => candidate.db === db && candidate.key === key);
+        if (watched?.expired === true && is !== 'alive') watched.expired = is === 'expired';
+        // It comes with its time over: as good as absent, and so it will be removed.
+        else if (watched !== undefined && was === 'absent' && is === 'expired') watched.expired = true;
+        else session.watchBroken = true;
+      }
     }
   }
 }

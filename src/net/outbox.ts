@@ -7,6 +7,9 @@
  *
  * Long values among the replies stay where they are (loans): a connection with one gets its bytes in pieces.
  *
+ * Messages that are no replies (pub/sub and its like) go to their connection at once, unless replies to it still stand here: then
+ * they queue up behind those. They are written at the end of the round, or with the next replies, several in one go.
+ *
  * Without an AOF each batch leaves at once. With one, everything leaves at the end of the event loop's round, after the
  * AOF has been written (and fsynced, with `always`): many clients share that one write.
  */
@@ -25,6 +28,12 @@ export interface ReplyTarget {
   writePieces(buf: Buffer, from: number, to: number, loans: readonly Loan[]): void;
   /** This round's replies are out. */
   afterDelivery(): void;
+  /** How many entries of the outbox are for it: the outbox counts. */
+  undelivered: number;
+  /** Takes a message that leaves with the next {@link pump}. */
+  enqueue(message: Buffer): void;
+  /** Writes what was enqueued. */
+  pump(): void;
   destroy(): void;
 }
 
@@ -36,6 +45,11 @@ export class Outbox {
   readonly #beforeReplies: () => boolean;
   readonly #connections: ReplyTarget[] = [];
   readonly #ends: number[] = [];
+  /** A message in place of replies, by its place among the entries. */
+  readonly #messages = new Map<number, Buffer>();
+  /** Connections that have to be pumped. */
+  #pushed = new Set<ReplyTarget>();
+  #pushedBytes = 0;
   #scheduled = false;
   #flushing = false;
 
@@ -49,10 +63,37 @@ export class Outbox {
   deliver(connection: ReplyTarget, from: number): void {
     const to = this.#reply.length;
     if (to === from && !this.deferred) return connection.afterDelivery();
-    this.#connections.push(connection);
-    this.#ends.push(to);
+    this.#add(connection, to);
     if (!this.deferred) this.flush();
     else if (!this.#scheduled) this.#schedule();
+  }
+
+  /** A message that is no reply. It is not changed any more, and may be shared with others. */
+  push(connection: ReplyTarget, message: Buffer): void {
+    if (!this.#scheduled) this.#schedule();
+    if (connection.undelivered > 0) {
+      this.#messages.set(this.#ends.length, message);
+      this.#add(connection, this.#ends[this.#ends.length - 1]);
+      return;
+    }
+    connection.enqueue(message);
+    this.#pushed.add(connection);
+    this.#pushedBytes += message.length;
+    if (this.#pushedBytes > FLUSH_BYTES && !this.deferred) this.#pumpPushed();
+  }
+
+  #add(connection: ReplyTarget, end: number): void {
+    connection.undelivered++;
+    this.#connections.push(connection);
+    this.#ends.push(end);
+  }
+
+  #pumpPushed(): void {
+    const pushed = this.#pushed;
+    if (pushed.size === 0) return;
+    this.#pushed = new Set();
+    this.#pushedBytes = 0;
+    for (const connection of pushed) connection.pump();
   }
 
   #schedule(): void {
@@ -65,9 +106,15 @@ export class Outbox {
 
   /** Sends everything now. */
   flush(): void {
-    if (this.#flushing || this.#connections.length === 0) return;
+    if (this.#flushing || (this.#connections.length === 0 && this.#pushed.size === 0)) return;
     this.#flushing = true;
     const durable = !this.deferred || this.#beforeReplies();
+    if (this.#connections.length > 0) this.#flushReplies(durable);
+    this.#pumpPushed();
+    this.#flushing = false;
+  }
+
+  #flushReplies(durable: boolean): void {
     const { buf } = this.#reply;
     const loans = this.#reply.hasLoans ? this.#reply.takeLoans() : NO_LOANS;
     let loan = 0;
@@ -75,7 +122,14 @@ export class Outbox {
     let free = true;
     for (let i = 0; i < this.#connections.length; i++) {
       const connection = this.#connections[i];
+      const message = this.#messages.get(i);
       const to = this.#ends[i];
+      connection.undelivered = 0;
+      if (message !== undefined) {
+        connection.enqueue(message);
+        this.#pushed.add(connection);
+        continue;
+      }
       const firstLoan = loan;
       while (loan < loans.length && loans[loan].at <= to) loan++;
       if (!durable) connection.destroy();
@@ -86,8 +140,8 @@ export class Outbox {
     }
     this.#connections.length = 0;
     this.#ends.length = 0;
+    this.#messages.clear();
     if (free) this.#reply.reset();
     else this.#reply.detach();
-    this.#flushing = false;
   }
 }

@@ -23,6 +23,7 @@ export class RawStreams {
   /** buf[from, to) as a view, from a cache where that pays. */
   view(buf: Buffer, from: number, to: number): Buffer {
     const length = to - from;
+    if (length === buf.length) return buf;
     if (from !== 0 || length > CACHED_VIEWS) return buf.subarray(from, to);
     if (this.#viewsOf !== buf) {
       this.#viewsOf = buf;

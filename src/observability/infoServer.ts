@@ -65,9 +65,9 @@ export function clientsSection(server: ServerPort): InfoFields {
     ['maxclients', server.config.values.maxclients],
     ['client_recent_max_input_buffer', maxInput],
     ['client_recent_max_output_buffer', maxOutput],
-    ['blocked_clients', 0],
-    ['tracking_clients', 0],
-    ['clients_in_timeout_table', 0],
+    ['blocked_clients', server.clients.blockedCount],
+    ['tracking_clients', server.tracking.clientCount],
+    ['clients_in_timeout_table', server.clients.blockedWithTimeoutCount],
   ];
 }
 

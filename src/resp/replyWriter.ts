@@ -9,7 +9,7 @@
  */
 import { decimalLength, writeInt } from '../base/bytes.js';
 import { copyWords, type DataRange, fillFrom, WORDWISE_MAX } from '../base/copy.js';
-import { formatDouble } from '../base/doubles.js';
+import { writeDouble } from '../base/doubles.js';
 import type { Lease, Parcel } from '../base/lease.js';
 
 const CR = 0x0d;
@@ -33,6 +33,9 @@ const TYPE_DOUBLE = 0x2c; // ,
 const TYPE_BIG_NUMBER = 0x28; // (
 const TYPE_VERBATIM = 0x3d; // =
 
+/** What a double takes at the most, with its type or length and line breaks. */
+const DOUBLE_BYTES = 40;
+
 const OK = Buffer.from('+OK\r\n');
 const NULL_BULK = Buffer.from('$-1\r\n');
 const NULL_ARRAY = Buffer.from('*-1\r\n');
@@ -52,6 +55,8 @@ export class ReplyWriter {
   #loans: Loan[] = [];
   #lentBytes = 0;
   #length = 0;
+  /** For {@link moveBefore}: mostly the header of an array. */
+  #aside = Buffer.allocUnsafeSlow(64);
   /** 2 or 3: of the client being answered. */
   protocol = 2;
   /** Error replies written so far, ever. The executor reads it to see whether a command failed. */
@@ -265,9 +270,25 @@ export class ReplyWriter {
 
   /** A double: a bulk string in RESP2. */
   double(value: number): void {
-    const text = formatDouble(value);
-    if (this.protocol === 2) this.latin1(text);
-    else this.#line(TYPE_DOUBLE, text);
+    const at = this.#reserve(DOUBLE_BYTES);
+    const { buf } = this;
+    // In RESP2 its length goes before it, of one digit or two.
+    let from = at + 1;
+    if (this.protocol === 2) from += 4;
+    else buf[at] = TYPE_DOUBLE;
+    let end = writeDouble(buf, from, value);
+    if (this.protocol === 2) {
+      const length = end - from;
+      buf[at] = TYPE_BULK;
+      const text = writeInt(buf, at + 1, length) + 2;
+      buf[text - 2] = CR;
+      buf[text - 1] = LF;
+      if (text !== from) for (let i = 0; i < length; i++) buf[text + i] = buf[from + i];
+      end = text + length;
+    }
+    buf[end] = CR;
+    buf[end + 1] = LF;
+    this.#length = end + 2;
   }
 
   /** A big number: a bulk string in RESP2. */
@@ -286,6 +307,17 @@ export class ReplyWriter {
     this.buf.write(text, at + 4, 'utf8');
     this.buf[at + 4 + length] = CR;
     this.buf[at + 5 + length] = LF;
+  }
+
+  /** Puts what was written from `middle` on before what was written from `at` on, of which nothing is on loan. */
+  moveBefore(at: number, middle: number): void {
+    const { buf } = this;
+    const length = this.#length - middle;
+    if (length > this.#aside.length) this.#aside = Buffer.allocUnsafeSlow(length);
+    const aside = this.#aside;
+    for (let i = 0; i < length; i++) aside[i] = buf[middle + i];
+    buf.copyWithin(at + length, at, middle);
+    for (let i = 0; i < length; i++) buf[at + i] = aside[i];
   }
 
   /** Bytes that are already RESP. */

@@ -1,12 +1,13 @@
 /** Wires the append-only file to the rest: loading at start, feeding while serving, syncing before replies leave. */
 import type { Config } from '../config/config.js';
 import type { Executor } from '../exec/executor.js';
+import type { LatencyMonitor } from '../exec/latency.js';
 import type { PropagationSink } from '../exec/propagation.js';
 import { Session, type Transport } from '../exec/session.js';
 import { AofFiles } from '../persistence/io/aofFiles.js';
 import { AofLoader } from '../persistence/io/aofLoader.js';
 import { AofWriter, NO_DATABASE } from '../persistence/io/aofWriter.js';
-import { nodeFileSystem } from '../persistence/io/fileSystem.js';
+import { type FileSystem, nodeFileSystem } from '../persistence/io/fileSystem.js';
 import { machineProcesses } from '../persistence/io/folderLock.js';
 import { isRefusal } from '../persistence/io/logSink.js';
 import { ArgVector } from '../resp/argVector.js';
@@ -17,6 +18,8 @@ const NOWHERE: Transport = {
   localAddress: '',
   fd: -1,
   queryBufferBytes: () => 0,
+  queryBufferFreeBytes: () => 0,
+  memoryBytes: () => 0,
   outputBytes: () => 0,
   outputChunks: () => 0,
   send() {},
@@ -71,22 +74,12 @@ export class Aof implements PropagationSink {
     });
     if (isRefusal(files)) return files.refused;
     this.#files = files;
-    this.#loader = new AofLoader({
-      files: nodeFileSystem,
-      clock: executor.server.clock,
-      log,
-      loadTruncated: values['aof-load-truncated'],
-      apply: this.#replayer(),
-      yieldNow: () => new Promise((resolve) => setImmediate(resolve)),
-      bulkBytesMax: values['proto-max-bulk-len'],
-    });
-    const outcome = await this.#loader.load(files);
-    this.#loader = undefined;
-    if (isRefusal(outcome)) return outcome.refused;
+    const refused = await this.#replay(files);
+    if (refused !== undefined) return refused;
     const incr = files.openForAppend();
     if (isRefusal(incr)) return incr.refused;
     this.#writer = new AofWriter(incr, {
-      files: nodeFileSystem,
+      files: this.#measuredFiles(executor.latency),
       clock: executor.server.clock,
       log,
       policy: values.appendfsync,
@@ -95,6 +88,36 @@ export class Aof implements PropagationSink {
     executor.propagation.add(this);
     config.onChange('appendfsync', (policy) => this.#writer?.setPolicy(policy));
     return undefined;
+  }
+
+  /** Replaces the data by what the files hold (DEBUG LOADAOF). Answers why not; the data is then lost. */
+  async reload(): Promise<string | undefined> {
+    const { executor } = this.#host;
+    if (this.#files === undefined || this.#writer?.flush(true) !== true) return this.#writer?.error ?? 'no file';
+    executor.propagation.remove(this);
+    executor.flushed(undefined);
+    executor.server.store.clear();
+    const refused = await this.#replay(this.#files);
+    executor.propagation.add(this);
+    return refused;
+  }
+
+  /** Runs the commands of the files. */
+  async #replay(files: AofFiles): Promise<string | undefined> {
+    const { executor, config } = this.#host;
+    const { values } = config;
+    this.#loader = new AofLoader({
+      files: nodeFileSystem,
+      clock: executor.server.clock,
+      log: executor.server.log.bind(executor.server),
+      loadTruncated: values['aof-load-truncated'],
+      apply: this.#replayer(),
+      yieldNow: () => new Promise((resolve) => setImmediate(resolve)),
+      bulkBytesMax: values['proto-max-bulk-len'],
+    });
+    const outcome = await this.#loader.load(files);
+    this.#loader = undefined;
+    return isRefusal(outcome) ? outcome.refused : undefined;
   }
 
   feed(dbIndex: number, args: ArgVector): void {
@@ -116,6 +139,26 @@ export class Aof implements PropagationSink {
     this.#files?.release();
     this.#files = undefined;
     return saved;
+  }
+
+  /** The files of the machine, with what serving waits for measured by the latency monitor. */
+  #measuredFiles(latency: LatencyMonitor): FileSystem {
+    return {
+      ...nodeFileSystem,
+      write: (fd, buf, offset, length) => {
+        const beganUs = latency.begin();
+        const written = nodeFileSystem.write(fd, buf, offset, length);
+        const syncing = (this.#writer?.stats().pendingBackgroundSyncs ?? 0) > 0;
+        latency.end(syncing ? 'aof-write-pending-fsync' : 'aof-write-alone', beganUs);
+        latency.end('aof-write', beganUs);
+        return written;
+      },
+      datasync: (fd) => {
+        const beganUs = latency.begin();
+        nodeFileSystem.datasync(fd);
+        latency.end('aof-fsync-always', beganUs);
+      },
+    };
   }
 
   /** Runs the commands of the file, as a client that is let through every gate. */

@@ -3,11 +3,13 @@ import type { ClientPort, ClientsPort, WaitEnd } from '../commands/context.js';
 import type { Config } from '../config/config.js';
 import type { Executor } from '../exec/executor.js';
 import { Session } from '../exec/session.js';
-import { Connection, type ConnectionHost, type OutputLimit } from '../net/connection.js';
+import { Connection, type ConnectionHost } from '../net/connection.js';
 import type { Outbox } from '../net/outbox.js';
+import type { OutputLimit } from '../net/outputLimit.js';
 import type { Stream } from '../net/stream.js';
 import { ArgVector } from '../resp/argVector.js';
 import type { ReplyWriter } from '../resp/replyWriter.js';
+import { ClientEviction } from './clientEviction.js';
 
 const PROTECTED_MODE =
   '-DENIED Redis is running in protected mode because protected mode is enabled and no password is set for the ' +
@@ -24,13 +26,18 @@ export class Clients implements ClientsPort, ConnectionHost {
   readonly args = new ArgVector();
   readonly #config: Config;
   readonly #byId = new Map<number, Connection>();
+  readonly #eviction: ClientEviction;
+  blockedCount = 0;
+  blockedWithTimeoutCount = 0;
   #nextId = 1;
   #pauseTimer: NodeJS.Timeout | undefined;
+  #resuming: NodeJS.Immediate | undefined;
 
   constructor(executor: Executor, outbox: Outbox) {
     this.executor = executor;
     this.outbox = outbox;
     this.#config = executor.server.config;
+    this.#eviction = new ClientEviction(executor, this.#byId);
   }
 
   // ---------------------------------------------------------------- accepting
@@ -79,8 +86,9 @@ export class Clients implements ClientsPort, ConnectionHost {
     return this.#config.values['client-query-buffer-limit'];
   }
 
-  maxOutputBytes(): OutputLimit {
-    return this.#config.values['client-output-buffer-limit'].normal;
+  maxOutputBytes({ subscribed }: Session): OutputLimit {
+    const limits = this.#config.values['client-output-buffer-limit'];
+    return subscribed ? limits.pubsub : limits.normal;
   }
 
   nowMs(): number {
@@ -91,11 +99,17 @@ export class Clients implements ClientsPort, ConnectionHost {
     this.executor.server.log(level, text);
   }
 
+  grown(): void {
+    this.#eviction.grown();
+  }
+
   closed(connection: Connection): void {
     const { session } = connection;
     this.executor.watches.unwatch(session);
     session.endMulti();
     session.heldBack = undefined;
+    this.executor.blocking.forget(session);
+    this.executor.forgetPushes(session);
     session.blocked?.('timeout');
     this.#byId.delete(session.id);
   }
@@ -127,26 +141,36 @@ export class Clients implements ClientsPort, ConnectionHost {
 
   unpause(): void {
     this.executor.pause.end();
-    this.#resumeAll();
+    // Not now: the batch with this command is under way, and its replies come first.
+    this.#resuming ??= setImmediate(() => this.#resumeAll());
   }
 
   block(client: ClientPort, timeoutMs: number, answer: (reply: ReplyWriter, how: WaitEnd) => void): void {
     const connection = this.#byId.get(client.id);
     if (connection === undefined) return;
     const { session } = connection;
-    const timer =
-      timeoutMs > 0 ? setTimeout(() => session.blocked?.('timeout'), Math.min(timeoutMs, 0x7fffffff)) : undefined;
+    const alarm = new Alarm(timeoutMs, () => session.blocked?.('timeout'));
+    this.blockedCount++;
+    if (timeoutMs > 0) this.blockedWithTimeoutCount++;
     session.blocked = (how) => {
-      clearTimeout(timer);
+      alarm.stop();
+      this.blockedCount--;
+      if (timeoutMs > 0) this.blockedWithTimeoutCount--;
       session.blocked = undefined;
       connection.answer((reply) => answer(reply, how));
     };
   }
 
   unblock(id: number, withError: boolean): boolean {
-    const blocked = this.#byId.get(id)?.session.blocked;
-    blocked?.(withError ? 'unblocked-with-error' : 'timeout');
-    return blocked !== undefined;
+    const session = this.#byId.get(id)?.session;
+    const how = withError ? 'unblocked-with-error' : 'timeout';
+    return session !== undefined && this.executor.blocking.end(session, how);
+  }
+
+  /** Serves those whose turn has come although no request made it come: keys expired, a slot has left. */
+  serveBlocked(): void {
+    const { blocking } = this.executor;
+    if (blocking.pending) blocking.serve(this.executor);
   }
 
   #watchPause(): void {
@@ -158,6 +182,7 @@ export class Clients implements ClientsPort, ConnectionHost {
   #resumeAll(): void {
     clearTimeout(this.#pauseTimer);
     this.#pauseTimer = undefined;
+    this.#resuming = undefined;
     if (this.executor.pause.activeAt(this.executor.server.clock.nowMs())) return this.#watchPause();
     for (const connection of [...this.#byId.values()]) connection.resume();
   }
@@ -174,7 +199,9 @@ export class Clients implements ClientsPort, ConnectionHost {
     if (seconds === 0) return;
     const limitMs = this.nowMs() - seconds * 1000;
     for (const connection of [...this.#byId.values()]) {
-      if (connection.session.lastInteractionMs >= limitMs || connection.session.stalled) continue;
+      const { lastInteractionMs, stalled, subscribed, monitoring } = connection.session;
+      // Who listens has nothing to say.
+      if (lastInteractionMs >= limitMs || stalled || subscribed || monitoring) continue;
       this.log('verbose', 'Closing idle client');
       connection.destroy();
     }
@@ -182,7 +209,30 @@ export class Clients implements ClientsPort, ConnectionHost {
 
   closeAll(): void {
     clearTimeout(this.#pauseTimer);
+    clearImmediate(this.#resuming);
+    this.#eviction.stop();
     for (const connection of [...this.#byId.values()]) connection.destroy();
+  }
+}
+
+/** The longest time that a timer of Node takes. */
+const LONGEST_TIMER_MS = 0x7fffffff;
+
+/** Rings once after a time of any length; 0 never. */
+class Alarm {
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(afterMs: number, ring: () => void) {
+    if (afterMs > 0) this.#set(afterMs, ring);
+  }
+
+  #set(afterMs: number, ring: () => void): void {
+    const stepMs = Math.min(afterMs, LONGEST_TIMER_MS);
+    this.#timer = setTimeout(() => (stepMs < afterMs ? this.#set(afterMs - stepMs, ring) : ring()), stepMs);
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
   }
 }
 

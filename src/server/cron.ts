@@ -36,7 +36,7 @@ export class Cron {
   constructor(server: CronHost) {
     this.#server = server;
     this.#expireCycle = new ExpireCycle(server.executor);
-    this.#defragCycle = new DefragCycle(server);
+    this.#defragCycle = new DefragCycle(server, server.executor.latency);
   }
 
   start(): void {
@@ -61,6 +61,7 @@ export class Cron {
   #evict(): void {
     this.#evicting = undefined;
     this.#server.executor.eviction.slice();
+    this.#server.clients.serveBlocked();
     this.#server.aof.flush();
   }
 
@@ -74,6 +75,7 @@ export class Cron {
     const nowMs = server.clock.nowMs();
     this.#background();
     server.refreshGates();
+    server.clients.serveBlocked();
     // Expired keys were propagated, and everysec has its second: also when no client says anything.
     server.aof.flush();
     if (nowMs - this.#lastSampleMs >= RATE_SAMPLE_MS) {
@@ -83,6 +85,7 @@ export class Cron {
     if (nowMs - this.#lastSecondMs >= 1000) {
       this.#lastSecondMs = nowMs;
       server.clients.closeIdle();
+      server.executor.redirectBlocked();
       server.stats.peakMemoryBytes = Math.max(server.stats.peakMemoryBytes, server.usedMemoryBytes());
     }
   }

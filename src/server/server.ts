@@ -10,6 +10,8 @@ import type { Clock } from '../base/clock.js';
 import { Prng, type Random } from '../base/prng.js';
 import type { ClusterPort } from '../commands/clusterPort.js';
 import type { PersistencePort, ServerPort, ShutdownOptions } from '../commands/context.js';
+import type { MonitorsPort, PubSubPort, TrackingPort } from '../commands/pushPorts.js';
+import type { LatencyPort, SlowLogPort } from '../commands/server/monitoringPorts.js';
 import type { Config } from '../config/config.js';
 import { rewriteConfig } from '../config/rewrite.js';
 import type { CommandTable } from '../exec/commandTable.js';
@@ -90,6 +92,7 @@ export class Server implements ServerPort {
     this.executor = new Executor(options.commands, this);
     this.transactions = new Transactions(this.executor);
     this.outbox = new Outbox(this.executor.reply, () => this.#beforeReplies());
+    this.executor.tracking.atEndOfRound = (run) => setImmediate(run);
     this.clients = new Clients(this.executor, this.outbox);
     this.aof = new Aof({ executor: this.executor, config, onFatal: () => this.#options.onExit(1) });
     this.persistence = persistencePort(this);
@@ -112,6 +115,26 @@ export class Server implements ServerPort {
     return this.executor.dirty;
   }
 
+  get slowLog(): SlowLogPort {
+    return this.executor.slowLog;
+  }
+
+  get latency(): LatencyPort {
+    return this.executor.latency;
+  }
+
+  get pubsub(): PubSubPort {
+    return this.executor.pubsub;
+  }
+
+  get tracking(): TrackingPort {
+    return this.executor.tracking;
+  }
+
+  get monitors(): MonitorsPort {
+    return this.executor.monitors;
+  }
+
   get passwordRequired(): boolean {
     return this.config.values.requirepass !== '';
   }
@@ -127,9 +150,11 @@ export class Server implements ServerPort {
     if (this.config.values.appendonly) {
       this.executor.loading = true;
       const refused = await this.aof.load();
+      this.executor.endBatch();
       this.executor.loading = false;
       if (refused !== undefined) return refused;
       this.executor.dirty = 0;
+      this.#forgetReplay();
       if (this.cluster !== undefined) claimLoadedSlots(this, this.cluster);
       this.outbox.deferred = true;
     }
@@ -137,6 +162,20 @@ export class Server implements ServerPort {
     this.#cron.start();
     this.log('notice', 'Ready to accept connections');
     return undefined;
+  }
+
+  /** DEBUG LOADAOF. Meanwhile clients are told that data is being loaded. */
+  async reloadAof(): Promise<void> {
+    const { executor } = this;
+    executor.loading = true;
+    this.refreshGates();
+    const problem = await this.aof.reload();
+    executor.endBatch();
+    executor.loading = false;
+    if (problem !== undefined) return this.fatal(`Error trying to load the AOF files: ${problem}`);
+    executor.dirty = 0;
+    this.refreshGates();
+    this.log('notice', 'Append Only File loaded by DEBUG LOADAOF');
   }
 
   async #startCluster(): Promise<string | undefined> {
@@ -287,16 +326,14 @@ export class Server implements ServerPort {
 
   resetStats(): void {
     resetStats(this.stats);
-    for (const command of this.commands.all()) {
-      for (const each of [command, ...(command.subcommands?.values() ?? [])]) {
-        each.calls = 0;
-        each.microseconds = 0;
-        each.rejectedCalls = 0;
-        each.failedCalls = 0;
-        each.latency = undefined;
-      }
-    }
+    this.commands.resetStats();
     this.aof.writer?.resetStats();
+  }
+
+  /** The calls that data files were made of are nobody's. */
+  #forgetReplay(): void {
+    this.commands.resetStats();
+    this.stats.commandsProcessed = 0;
   }
 
   rewriteConfig(): string | undefined {
@@ -336,6 +373,7 @@ function persistencePort(server: Server): PersistencePort {
     get loading() {
       return server.executor.loading;
     },
+    reloadAof: () => server.reloadAof(),
     get aofBufferBytes() {
       return server.aof.writer?.stats().bufferLengthBytes ?? 0;
     },

@@ -158,6 +158,7 @@ export class OurNode {
       replicationOffset: () => 0,
       log: (_, text) => this.log.push(text),
       stateChanged: () => {},
+      configurationChanged: () => {},
       dropSlots: () => {},
       published: (channel, message) => this.log.push(`published ${Buffer.from(channel)} ${Buffer.from(message)}`),
       fatal: (text) => {

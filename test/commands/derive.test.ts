@@ -45,9 +45,9 @@ const zunionstore = declare({
 });
 const xread = declare({ keys: [{ begin: keyword('STREAMS', 1), find: range(-1, 1, 2), access: 'RO ACCESS' }] });
 const fromTheEnd = declare({ keys: [{ begin: keyword('KEYS', -2), find: range(-1, 1), access: 'RW ACCESS' }] });
-const channel = declare({ keys: [{ begin: index(1), find: range(-1, 1), access: 'NOT_KEY' }] });
+const channel = declare({ keys: [{ begin: index(1), find: range(-1, 1), access: 'not_key' }] });
 const incomplete = declare({
-  keys: [{ begin: index(1), find: range(0, 1), access: 'RO ACCESS INCOMPLETE' }],
+  keys: [{ begin: index(1), find: range(0, 1), access: 'RO access incomplete' }],
   getKeys: (args, out) => out.push(1, args.argc - 1),
 });
 

@@ -1,9 +1,7 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, expectTypeOf, it } from 'vitest';
+import { beforeEach, describe, expect, expectTypeOf, it } from 'vitest';
 import { ENTRIES, NAMES } from '../../src/config/directives.js';
 import { NOTIFY_KEYEVENT, NOTIFY_STRING } from '../../src/config/kinds/events.js';
-import type { RunningServer } from '../support/process.js';
-import { RawClient } from '../support/rawclient.js';
-import { redisServerOnPath, skipLoudly, startRedis } from '../support/redis.js';
+import { describeWithRedis } from '../support/redis.js';
 import { assign, NEWER, newConfig, REMOTE, realGet } from './support.js';
 
 type Pairs = readonly (readonly [string, string])[];
@@ -395,24 +393,10 @@ describe('the table', () => {
   });
 });
 
-const redis = redisServerOnPath();
-if (redis === undefined) skipLoudly('CONFIG GET and CONFIG SET');
-
-describe.skipIf(redis === undefined)('the table and the real server agree', () => {
-  let server: RunningServer;
-  let client: RawClient;
-  beforeAll(async () => {
-    server = await startRedis();
-    client = await RawClient.connect(server.port);
-  });
-  afterAll(async () => {
-    client?.close();
-    await server?.stop();
-  });
-
+describeWithRedis('the table and the real server agree', (redis) => {
   it('on all names and defaults', async () => {
     const config = newConfig();
-    const theirs = await realGet(client, '*');
+    const theirs = await realGet(redis.client, '*');
     const ours = new Map(config.get(['*']).filter(([name]) => !NEWER.includes(name)));
     expect([...ours.keys()].sort()).toEqual([...theirs.keys()].sort());
     for (const name of OF_THE_MACHINE) {
@@ -425,7 +409,7 @@ describe.skipIf(redis === undefined)('the table and the real server agree', () =
   it('on the hidden directives', async () => {
     const hidden = ['watchdog-period', 'use-exit-on-panic', 'rdb-key-save-delay', 'key-load-delay'];
     hidden.push('loading-process-events-interval-bytes');
-    expect(new Map(newConfig().get(hidden))).toEqual(await realGet(client, ...hidden));
+    expect(new Map(newConfig().get(hidden))).toEqual(await realGet(redis.client, ...hidden));
   });
 
   it('on what CONFIG SET answers and does', async () => {
@@ -434,11 +418,11 @@ describe.skipIf(redis === undefined)('the table and the real server agree', () =
     config.set([['save', '']], REMOTE);
     for (const pairs of SETS) {
       const what = JSON.stringify(pairs);
-      const reply = await client.call('CONFIG', 'SET', ...pairs.flat());
+      const reply = await redis.client.call('CONFIG', 'SET', ...pairs.flat());
       const theirs = reply.type === 'error' ? reply.text : undefined;
       expect(config.set(pairs, REMOTE), what).toBe(theirs);
       const names = pairs.map(([name]) => name).filter((name) => !OF_THE_MACHINE.includes(name) || name === 'save');
-      if (names.length > 0) expect(new Map(config.get(names)), what).toEqual(await realGet(client, ...names));
+      if (names.length > 0) expect(new Map(config.get(names)), what).toEqual(await realGet(redis.client, ...names));
     }
   });
 });

@@ -1,9 +1,7 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { globMatch } from '../../src/base/glob.js';
 import { Prng } from '../../src/base/prng.js';
-import type { RunningServer } from '../support/process.js';
-import { RawClient } from '../support/rawclient.js';
-import { redisServerOnPath, skipLoudly, startRedis } from '../support/redis.js';
+import { describeWithRedis } from '../support/redis.js';
 import { items, NEWER, newConfig, realGet } from './support.js';
 
 function matches(pattern: string, text: string, ignoreCase = false): boolean {
@@ -62,21 +60,7 @@ describe('globMatch', () => {
   });
 });
 
-const redis = redisServerOnPath();
-if (redis === undefined) skipLoudly('glob patterns');
-
-describe.skipIf(redis === undefined)('globMatch and the real server agree', () => {
-  let server: RunningServer;
-  let client: RawClient;
-  beforeAll(async () => {
-    server = await startRedis();
-    client = await RawClient.connect(server.port);
-  });
-  afterAll(async () => {
-    client?.close();
-    await server?.stop();
-  });
-
+describeWithRedis('globMatch and the real server agree', (redis) => {
   const random = (prng: Prng, alphabet: string, maxLength: number): string => {
     let text = '';
     for (let n = prng.below(maxLength + 1); n > 0; n--) text += alphabet[prng.below(alphabet.length)];
@@ -87,9 +71,9 @@ describe.skipIf(redis === undefined)('globMatch and the real server agree', () =
     const prng = new Prng(20260731);
     const keys = new Set<string>(['']);
     while (keys.size < 80) keys.add(random(prng, 'aab-]^\\[*?A\xff', 5));
-    await client.pipeline([...keys].map((key) => ['SET', key, '1']));
+    await redis.client.pipeline([...keys].map((key) => ['SET', key, '1']));
     const patterns = Array.from({ length: 1500 }, () => random(prng, 'aab-]^\\[[**?A\xff', 8)).filter((p) => p !== '*');
-    const replies = await client.pipeline(patterns.map((p) => ['SCAN', '0', 'COUNT', '1000', 'MATCH', p]));
+    const replies = await redis.client.pipeline(patterns.map((p) => ['SCAN', '0', 'COUNT', '1000', 'MATCH', p]));
     for (const [i, reply] of replies.entries()) {
       if (reply.type !== 'array') throw new Error('SCAN gave no array');
       const expected = items(reply.items[1]).sort();
@@ -103,7 +87,7 @@ describe.skipIf(redis === undefined)('globMatch and the real server agree', () =
     const patterns = ['MAX*', '*[A-C]*e', 'h?', '*\\E*y', '[^a-R]*', '*-[LS]og*', 'slave*', 'Port', 'h\\z', '*[Z-a]b*'];
     for (const pattern of patterns) {
       const ours = config.get([pattern]).map(([name]) => name);
-      const expected = [...(await realGet(client, pattern)).keys()];
+      const expected = [...(await realGet(redis.client, pattern)).keys()];
       expect(ours.filter((name) => !NEWER.includes(name)).sort(), pattern).toEqual(expected.sort());
     }
   });

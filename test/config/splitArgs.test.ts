@@ -1,9 +1,8 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { Prng } from '../../src/base/prng.js';
 import { quoteArg, splitArgs } from '../../src/base/splitArgs.js';
-import type { RunningServer } from '../support/process.js';
 import { RawClient } from '../support/rawclient.js';
-import { redisServerOnPath, skipLoudly, startRedis } from '../support/redis.js';
+import { describeWithRedis } from '../support/redis.js';
 import { items } from './support.js';
 
 const SPLITS: readonly (readonly [line: string, words: readonly string[] | undefined])[] = [
@@ -50,19 +49,10 @@ describe('quoteArg', () => {
   });
 });
 
-const redis = redisServerOnPath();
-if (redis === undefined) skipLoudly('splitting of lines');
-
-describe.skipIf(redis === undefined)('splitArgs and the real server agree', () => {
-  let server: RunningServer;
-  beforeAll(async () => {
-    server = await startRedis();
-  });
-  afterAll(() => server?.stop());
-
+describeWithRedis('splitArgs and the real server agree', (redis) => {
   /** The words that the server sees in an inline request; undefined when it finds the quotes unbalanced. */
   async function split(line: string): Promise<string[] | undefined> {
-    const client = await RawClient.connect(server.port);
+    const client = await RawClient.connect(redis.port);
     client.write(`eval 'return ARGV' 0 ${line}\n`);
     const outcome = await client.read();
     client.close();

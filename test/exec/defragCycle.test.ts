@@ -21,7 +21,7 @@ describe('activedefrag', () => {
   it('does nothing until it is switched on, and then moves what it must', () => {
     const harness = sparse(20_000);
     const stream = harness.connect();
-    const cycle = new DefragCycle(harness.server);
+    const cycle = new DefragCycle(harness.server, harness.server.executor.latency);
     expect(cycle.run()).toBe(false);
     expect(field(harness, 'active_defrag_hits')).toBe(0);
     expect(harness.call(stream, 'CONFIG', 'SET', 'activedefrag', 'yes')).toMatchObject({ text: 'OK' });
@@ -37,7 +37,7 @@ describe('activedefrag', () => {
     const harness = sparse(20_000);
     const stream = harness.connect();
     harness.call(stream, 'CONFIG', 'SET', 'activedefrag', 'yes', 'active-defrag-ignore-bytes', '100mb');
-    expect(new DefragCycle(harness.server).run()).toBe(false);
+    expect(new DefragCycle(harness.server, harness.server.executor.latency).run()).toBe(false);
     expect(field(harness, 'active_defrag_misses')).toBe(0);
   });
 
@@ -49,7 +49,7 @@ describe('activedefrag', () => {
     defragmenter.step(20);
     expect(defragmenter.isRunning).toBe(true);
     harness.call(stream, 'CONFIG', 'SET', 'activedefrag', 'no');
-    new DefragCycle(harness.server).run();
+    new DefragCycle(harness.server, harness.server.executor.latency).run();
     expect(defragmenter.isRunning).toBe(false);
     harness.server.store.verify();
   });

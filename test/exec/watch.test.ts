@@ -86,8 +86,35 @@ describe('WatchTable', () => {
     const [a, b] = [newSession(), newSession()];
     table.watch(a, db, 'there', false);
     table.watch(b, db, 'not there', false);
-    table.allTouched(db, (key) => key === 'there');
+    table.replaced(
+      db,
+      (key) => (key === 'there' ? 'alive' : 'absent'),
+      () => 'absent',
+    );
     expect([a.watchBroken, b.watchBroken]).toEqual([true, false]);
+  });
+
+  it.each([
+    // was, becomes, was expired when watched: broken, and expired from then on
+    ['absent', 'absent', false, false, false],
+    ['absent', 'alive', false, true, false],
+    ['absent', 'expired', false, false, true],
+    ['alive', 'absent', false, true, false],
+    ['alive', 'expired', false, true, false],
+    ['expired', 'absent', true, false, false],
+    ['expired', 'expired', true, false, true],
+    ['expired', 'alive', true, true, true],
+    ['absent', 'absent', true, false, true],
+  ] as const)('a key that was %s becomes %s with its database', (was, becomes, expired, broken, expiredNow) => {
+    const table = new WatchTable();
+    const session = newSession();
+    table.watch(session, db, 'k', expired);
+    table.replaced(
+      db,
+      () => was,
+      () => becomes,
+    );
+    expect([session.watchBroken, session.watched[0]?.expired]).toEqual([broken, expiredNow]);
   });
 
   it('starts again after UNWATCH', () => {

@@ -1,24 +1,28 @@
 import { describe, expect, it } from 'vitest';
 import { encodeRequest } from '../support/resp.js';
-import { Harness } from './harness.js';
+import { endOfRound, Harness } from './harness.js';
 
-function paused(mode: 'ALL' | 'WRITE'): { harness: Harness; unpause: () => void } {
+function paused(mode: 'ALL' | 'WRITE'): { harness: Harness; unpause: () => Promise<void> } {
   const harness = new Harness();
   const admin = harness.connect();
   harness.call(admin, 'SET', 'k', 'old');
   harness.call(admin, 'CLIENT', 'PAUSE', '100000', mode);
   // Not by CLIENT UNPAUSE: PAUSE ALL holds that back as well.
-  return { harness, unpause: () => harness.server.clients.unpause() };
+  const unpause = (): Promise<void> => {
+    harness.server.clients.unpause();
+    return endOfRound();
+  };
+  return { harness, unpause };
 }
 
 describe('CLIENT PAUSE', () => {
-  it('holds requests back until UNPAUSE, and then runs them in order', () => {
+  it('holds requests back until UNPAUSE, and then runs them in order', async () => {
     const { harness, unpause } = paused('ALL');
     const stream = harness.connect();
     stream.receive(encodeRequest(['APPEND', 'k', '1']));
     stream.receive(Buffer.concat([encodeRequest(['APPEND', 'k', '2']), encodeRequest(['GET', 'k'])]));
     expect(stream.text).toBe('');
-    unpause();
+    await unpause();
     expect(stream.takeReplies()).toEqual([
       { type: 'integer', text: '4' },
       { type: 'integer', text: '5' },
@@ -26,7 +30,7 @@ describe('CLIENT PAUSE', () => {
     ]);
   });
 
-  it('holds back a request at every place of a pipeline that arrives in any pieces', () => {
+  it('holds back a request at every place of a pipeline that arrives in any pieces', async () => {
     const bytes = Buffer.concat([encodeRequest(['APPEND', 'k', 'a']), encodeRequest(['APPEND', 'k', 'b'])]);
     for (let at = 1; at < bytes.length; at++) {
       const { harness, unpause } = paused('WRITE');
@@ -34,26 +38,26 @@ describe('CLIENT PAUSE', () => {
       stream.receive(Buffer.from(bytes.subarray(0, at)));
       stream.receive(Buffer.from(bytes.subarray(at)));
       expect(stream.text).toBe('');
-      unpause();
+      await unpause();
       expect({ at, text: stream.text }).toEqual({ at, text: ':4\r\n:5\r\n' });
     }
   });
 
-  it('WRITE lets reads through, also in front of the write that is held back', () => {
+  it('WRITE lets reads through, also in front of the write that is held back', async () => {
     const { harness, unpause } = paused('WRITE');
     const stream = harness.connect();
     stream.receive(
       Buffer.concat([encodeRequest(['GET', 'k']), encodeRequest(['SET', 'k', 'new']), encodeRequest(['GET', 'k'])]),
     );
     expect(stream.takeReplies()).toEqual([{ type: 'bulk', text: 'old' }]);
-    unpause();
+    await unpause();
     expect(stream.takeReplies()).toEqual([
       { type: 'simple', text: 'OK' },
       { type: 'bulk', text: 'new' },
     ]);
   });
 
-  it('WRITE holds back EXEC when the transaction writes, and not when it reads', () => {
+  it('WRITE holds back EXEC when the transaction writes, and not when it reads', async () => {
     const harness = new Harness();
     const [writer, reader, admin] = [harness.connect(), harness.connect(), harness.connect()];
     for (const request of [['SET', 'k', 'old'], ['MULTI'], ['SET', 'k', 'new']]) writer.receive(encodeRequest(request));
@@ -64,42 +68,43 @@ describe('CLIENT PAUSE', () => {
     expect(writer.text).toBe('+OK\r\n+OK\r\n+QUEUED\r\n');
     expect(reader.text).toBe('+OK\r\n+QUEUED\r\n*1\r\n$3\r\nold\r\n');
     harness.call(admin, 'CLIENT', 'UNPAUSE');
+    await endOfRound();
     expect(writer.text).toBe('+OK\r\n+OK\r\n+QUEUED\r\n*1\r\n+OK\r\n');
   });
 
-  it('WRITE holds back a write that a transaction would queue', () => {
+  it('WRITE holds back a write that a transaction would queue', async () => {
     const { harness, unpause } = paused('WRITE');
     const stream = harness.connect();
     for (const request of [['MULTI'], ['SET', 'k', 'new'], ['EXEC']]) stream.receive(encodeRequest(request));
     expect(stream.text).toBe('+OK\r\n');
-    unpause();
+    await unpause();
     expect(stream.text).toBe('+OK\r\n+QUEUED\r\n*1\r\n+OK\r\n');
   });
 
-  it('stops reading from a client that goes on sending, and reads again afterwards', () => {
+  it('stops reading from a client that goes on sending, and reads again afterwards', async () => {
     const { harness, unpause } = paused('ALL');
     const stream = harness.connect();
     stream.receive(encodeRequest(['ECHO', 'first']));
     const more = encodeRequest(['ECHO', 'x'.repeat(60_000)]);
     for (let i = 0; i < 40 && stream.reading; i++) stream.receive(more);
     expect(stream.reading).toBe(false);
-    unpause();
+    await unpause();
     expect(stream.reading).toBe(true);
     const replies = stream.takeReplies();
     expect(replies.length).toBeGreaterThan(10);
     expect(replies[0]).toEqual({ type: 'bulk', text: 'first' });
   });
 
-  it('forgets the request of a client that hangs up meanwhile', () => {
+  it('forgets the request of a client that hangs up meanwhile', async () => {
     const { harness, unpause } = paused('ALL');
     const stream = harness.connect();
     stream.receive(encodeRequest(['SET', 'k', 'new']));
     stream.hangUp();
-    unpause();
+    await unpause();
     expect(harness.call(harness.connect(), 'GET', 'k')).toEqual({ type: 'bulk', text: 'old' });
   });
 
-  it('does not end a client for its silence while it is held back', () => {
+  it('does not end a client for its silence while it is held back', async () => {
     const harness = new Harness({ timeout: '1' });
     const [admin, stream] = [harness.connect(), harness.connect()];
     harness.call(admin, 'CLIENT', 'PAUSE', '100000');
@@ -109,7 +114,22 @@ describe('CLIENT PAUSE', () => {
     expect(stream.closed).toBe(false);
     admin.hangUp();
     harness.server.clients.unpause();
+    await endOfRound();
     expect(stream.text).toBe('+PONG\r\n');
+  });
+
+  it('keeps the replies of a pipeline around UNPAUSE apart from those of the clients that go on', async () => {
+    const harness = new Harness();
+    const [admin, stream] = [harness.connect(), harness.connect()];
+    harness.call(admin, 'CLIENT', 'PAUSE', '100000', 'WRITE');
+    stream.receive(encodeRequest(['SET', 'k', 'v']));
+    admin.takeReplies();
+    admin.receive(
+      Buffer.concat([encodeRequest(['PING']), encodeRequest(['CLIENT', 'UNPAUSE']), encodeRequest(['GET', 'k'])]),
+    );
+    await endOfRound();
+    expect(stream.text).toBe('+OK\r\n');
+    expect(admin.takeReplies().map(({ type }) => type)).toEqual(['simple', 'simple', 'nil']);
   });
 
   it('shows the client as blocked', () => {

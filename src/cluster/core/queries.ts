@@ -137,6 +137,17 @@ function messageLines(counts: Float64Array, direction: string): string[] {
 
 // ---------------------------------------------------------------------------------------------------- LINKS, reports
 
+/** One connection of the cluster bus, as CLUSTER LINKS shows it. */
+export interface BusLinkInfo {
+  readonly direction: 'to' | 'from';
+  readonly nodeId: string;
+  readonly createdAtMs: number;
+  /** 'r', or 'rw' while something waits to be sent. */
+  readonly events: string;
+  readonly sendBufferAllocated: number;
+  readonly sendBufferUsed: number;
+}
+
 /** The links of CLUSTER LINKS: those whose node is known. Queue sizes are the shell's to add. */
 export function knownLinks(core: ClusterCore): Link[] {
   const links: Link[] = [];

@@ -20,7 +20,7 @@ import {
   TICK_MS,
 } from '../core/effects.js';
 import { corruptNodesConfText, parseNodesConf } from '../core/nodesConf.js';
-import { knownLinks } from '../core/queries.js';
+import { type BusLinkInfo, knownLinks } from '../core/queries.js';
 import type { ClusterState } from '../core/state.js';
 import { BusListener } from './busListener.js';
 import { BusSocket, type BusSocketEvents, plainIp } from './busSocket.js';
@@ -34,6 +34,8 @@ export interface ClusterHost {
   replicationOffset(): number;
   log(level: LogLevel, text: string): void;
   stateChanged(ok: boolean): void;
+  /** nodes.conf has changed: slots may have other owners now. */
+  configurationChanged(): void;
   /** The slots now belong to other nodes: the keys in them must go. */
   dropSlots(slots: readonly number[]): void;
   /** Another node published; the ranges are only valid during the call. */
@@ -62,17 +64,6 @@ export interface ClusterIoOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly host: ClusterHost;
-}
-
-/** One link as CLUSTER LINKS shows it. */
-export interface BusLinkInfo {
-  readonly direction: 'to' | 'from';
-  readonly nodeId: string;
-  readonly createdAtMs: number;
-  /** 'r', or 'rw' while something waits to be sent. */
-  readonly events: string;
-  readonly sendBufferAllocated: number;
-  readonly sendBufferUsed: number;
 }
 
 export class ClusterIo {
@@ -224,6 +215,7 @@ export class ClusterIo {
   #persist(text: string): void {
     try {
       writeNodesConf(this.#options.nodesConfPath, text);
+      this.#options.host.configurationChanged();
     } catch (error) {
       this.#stop();
       this.#options.host.fatal(`Fatal: can't update cluster config file: ${(error as Error).message}`);

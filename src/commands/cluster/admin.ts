@@ -3,10 +3,11 @@ import type { AdminCommand } from '../../cluster/core/admin.js';
 import * as errors from '../../resp/errors.js';
 import type { ClusterPort } from '../clusterPort.js';
 import { ADMIN, type ArgumentDoc, NOSCRIPT, STALE } from '../command.js';
+import { argTexts } from '../connection/arguments.js';
 import type { CommandContext } from '../context.js';
 import type { Command } from '../define.js';
 import { unknownSubcommandOrArity } from '../introspection/help.js';
-import { CHANGES, clusterSubcommand, NODE_ID, SLOT, textsFrom } from './declare.js';
+import { CHANGES, clusterSubcommand, NODE_ID, SLOT } from './declare.js';
 
 const PER_SLOT = 'O(N) where N is the total number of hash slot arguments';
 const PER_RANGE = 'O(N) where N is the total number of the slots between the start slot and end slot arguments.';
@@ -32,7 +33,7 @@ function run(ctx: CommandContext, cluster: ClusterPort, command: AdminCommand): 
 
 function ranges(ctx: CommandContext, cluster: ClusterPort, kind: 'addSlotsRange' | 'delSlotsRange'): void {
   if (ctx.argc % 2 !== 0) return ctx.reply.error(errors.wrongArity(ctx.command.fullName));
-  run(ctx, cluster, { kind, bounds: textsFrom(ctx, 2) });
+  run(ctx, cluster, { kind, bounds: argTexts(ctx, 2) });
 }
 
 export const clusterAdminCommands: readonly Command[] = [
@@ -42,7 +43,7 @@ export const clusterAdminCommands: readonly Command[] = [
     '3.0.0',
     CHANGES,
     { summary: 'Takes hash slots that nobody serves.', complexity: PER_SLOT, arguments: SLOT_LIST },
-    (ctx, cluster) => run(ctx, cluster, { kind: 'addSlots', slots: textsFrom(ctx, 2) }),
+    (ctx, cluster) => run(ctx, cluster, { kind: 'addSlots', slots: argTexts(ctx, 2) }),
   ),
   clusterSubcommand(
     'addslotsrange',
@@ -66,7 +67,7 @@ export const clusterAdminCommands: readonly Command[] = [
     '3.0.0',
     CHANGES,
     { summary: 'Forgets who serves the given hash slots.', complexity: PER_SLOT, arguments: SLOT_LIST },
-    (ctx, cluster) => run(ctx, cluster, { kind: 'delSlots', slots: textsFrom(ctx, 2) }),
+    (ctx, cluster) => run(ctx, cluster, { kind: 'delSlots', slots: argTexts(ctx, 2) }),
   ),
   clusterSubcommand(
     'delslotsrange',
@@ -182,6 +183,6 @@ export const clusterAdminCommands: readonly Command[] = [
         },
       ],
     },
-    (ctx, cluster) => run(ctx, cluster, { kind: 'setSlot', args: textsFrom(ctx, 2) }),
+    (ctx, cluster) => run(ctx, cluster, { kind: 'setSlot', args: argTexts(ctx, 2) }),
   ),
 ];

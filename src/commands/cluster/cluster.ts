@@ -1,6 +1,7 @@
 /** CLUSTER, and what clients say to cluster nodes: ASKING, READONLY, READWRITE. */
 import * as errors from '../../resp/errors.js';
 import { FAST, LOADING, STALE } from '../command.js';
+import type { ClientPort } from '../context.js';
 import { type Command, command } from '../define.js';
 import { clusterAdminCommands } from './admin.js';
 import { clusterLookCommands } from './look.js';
@@ -87,43 +88,36 @@ const cluster = command({
   subcommands: [...clusterAdminCommands, ...clusterLookCommands, help],
 });
 
-function readMode(name: string, summary: string, on: boolean): Command {
+/** Declares a command that changes how this connection is treated. */
+function connectionMode(name: string, summary: string, flags: number, apply: (client: ClientPort) => void): Command {
   return command({
     name,
     arity: 1,
     group: 'cluster',
     since: '3.0.0',
-    flags: FAST | LOADING | STALE,
+    flags,
     acl: ['connection'],
     complexity: 'O(1)',
     summary,
     run(ctx) {
       if (ctx.server.cluster === undefined) return ctx.reply.error(errors.CLUSTER_DISABLED);
-      ctx.client.readOnlyMode = on;
+      apply(ctx.client);
       ctx.reply.ok();
     },
   });
 }
 
-const asking = command({
-  name: 'asking',
-  arity: 1,
-  group: 'cluster',
-  since: '3.0.0',
-  flags: FAST,
-  acl: ['connection'],
-  complexity: 'O(1)',
-  summary: 'Lets the next command use a hash slot that is being imported.',
-  run(ctx) {
-    if (ctx.server.cluster === undefined) return ctx.reply.error(errors.CLUSTER_DISABLED);
-    ctx.client.asking = true;
-    ctx.reply.ok();
-  },
-});
+const READ_MODE = FAST | LOADING | STALE;
 
 export const clusterCommands: readonly Command[] = [
   cluster,
-  readMode('readonly', 'Lets this connection read from a replica.', true),
-  readMode('readwrite', 'Ends READONLY.', false),
-  asking,
+  connectionMode('readonly', 'Lets this connection read from a replica.', READ_MODE, (client) => {
+    client.readOnlyMode = true;
+  }),
+  connectionMode('readwrite', 'Ends READONLY.', READ_MODE, (client) => {
+    client.readOnlyMode = false;
+  }),
+  connectionMode('asking', 'Lets the next command use a hash slot that is being imported.', FAST, (client) => {
+    client.asking = true;
+  }),
 ];

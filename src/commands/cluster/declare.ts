@@ -40,10 +40,3 @@ export function clusterSubcommand(
     },
   });
 }
-
-/** The arguments from `from` on, one character a byte. */
-export function textsFrom(ctx: CommandContext, from: number): string[] {
-  const texts: string[] = [];
-  for (let i = from; i < ctx.argc; i++) texts.push(ctx.argText(i));
-  return texts;
-}

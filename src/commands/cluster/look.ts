@@ -15,6 +15,7 @@ import type { ClusterPort } from '../clusterPort.js';
 import { ADMIN, STALE } from '../command.js';
 import type { CommandContext } from '../context.js';
 import type { Command } from '../define.js';
+import { replyFields, replyMap } from '../replyFields.js';
 import { clusterSubcommand, LOOKS, NODE_ID, SLOT } from './declare.js';
 
 const PER_NODE = 'O(N) where N is the total number of Cluster nodes';
@@ -55,19 +56,14 @@ function links(ctx: CommandContext, cluster: ClusterPort): void {
   const found = cluster.links();
   ctx.reply.array(found.length);
   for (const link of found) {
-    ctx.reply.map(6);
-    ctx.reply.text('direction');
-    ctx.reply.text(link.direction);
-    ctx.reply.text('node');
-    ctx.reply.text(link.nodeId);
-    ctx.reply.text('create-time');
-    ctx.reply.integer(link.createdAtMs);
-    ctx.reply.text('events');
-    ctx.reply.text(link.events);
-    ctx.reply.text('send-buffer-allocated');
-    ctx.reply.integer(link.sendBufferAllocated);
-    ctx.reply.text('send-buffer-used');
-    ctx.reply.integer(link.sendBufferUsed);
+    replyMap(ctx.reply, [
+      ['direction', link.direction],
+      ['node', link.nodeId],
+      ['create-time', link.createdAtMs],
+      ['events', link.events],
+      ['send-buffer-allocated', link.sendBufferAllocated],
+      ['send-buffer-used', link.sendBufferUsed],
+    ]);
   }
 }
 
@@ -103,11 +99,7 @@ function slotNode(ctx: CommandContext, node: ClusterNode): void {
   endpoint(ctx, node, preference);
   ctx.reply.integer(node.port);
   ctx.reply.text(node.id);
-  ctx.reply.map(others.length);
-  for (const [name, value] of others) {
-    ctx.reply.text(name);
-    ctx.reply.text(value);
-  }
+  replyMap(ctx.reply, others);
 }
 
 function endpoint(ctx: CommandContext, node: ClusterNode, preference: string): void {
@@ -135,24 +127,19 @@ function shardsReply(ctx: CommandContext, cluster: ClusterPort): void {
 function shardMember(ctx: CommandContext, { node, role, replicationOffset, health }: ShardNode): void {
   const preference = ctx.server.config.values['cluster-preferred-endpoint-type'];
   ctx.reply.map(node.hostname === '' ? 7 : 8);
-  ctx.reply.text('id');
-  ctx.reply.text(node.id);
-  ctx.reply.text('port');
-  ctx.reply.integer(node.port);
-  ctx.reply.text('ip');
-  ctx.reply.text(node.ip);
+  replyFields(ctx.reply, [
+    ['id', node.id],
+    ['port', node.port],
+    ['ip', node.ip],
+  ]);
   ctx.reply.text('endpoint');
   endpoint(ctx, node, preference);
-  if (node.hostname !== '') {
-    ctx.reply.text('hostname');
-    ctx.reply.text(node.hostname);
-  }
-  ctx.reply.text('role');
-  ctx.reply.text(role);
-  ctx.reply.text('replication-offset');
-  ctx.reply.integer(replicationOffset);
-  ctx.reply.text('health');
-  ctx.reply.text(health);
+  if (node.hostname !== '') replyFields(ctx.reply, [['hostname', node.hostname]]);
+  replyFields(ctx.reply, [
+    ['role', role],
+    ['replication-offset', replicationOffset],
+    ['health', health],
+  ]);
 }
 
 export const clusterLookCommands: readonly Command[] = [

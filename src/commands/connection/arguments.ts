@@ -1,9 +1,16 @@
-/** Integer arguments with the ranges of C, whose error texts name them. */
+/** Arguments in forms that several groups read: lists of texts, and integers with the ranges of C, which error texts name. */
 import * as errors from '../../resp/errors.js';
 import type { CommandContext } from '../context.js';
 
 export const INT32_MIN = -2147483648;
 export const INT32_MAX = 2147483647;
+
+/** The arguments from `from` on, one character a byte. */
+export function argTexts(ctx: CommandContext, from: number): string[] {
+  const texts: string[] = [];
+  for (let i = from; i < ctx.argc; i++) texts.push(ctx.argText(i));
+  return texts;
+}
 
 /** Argument `i` as a 32-bit integer; undefined after an error reply. `error` replaces the texts that name the range. */
 export function parseIntArgument(ctx: CommandContext, i: number, error?: string): number | undefined {

@@ -35,6 +35,7 @@ export const auth = command({
   ],
   run(ctx) {
     if (ctx.argc > 3) return ctx.reply.error(errors.SYNTAX);
+    for (let i = 1; i < ctx.argc; i++) ctx.redact(i);
     if (ctx.argc === 2 && !ctx.server.passwordRequired) {
       return ctx.reply.error(
         'ERR AUTH <password> called without any password configured for the default user. ' +
@@ -94,6 +95,8 @@ function runHello(ctx: CommandContext): void {
   for (let i = 2; i < ctx.argc; i++) {
     const following = ctx.argc - 1 - i;
     if (following >= 2 && ctx.argIs(i, 'auth')) {
+      ctx.redact(i + 1);
+      ctx.redact(i + 2);
       if (!logIn(ctx, ctx.argText(i + 1), i + 2)) return ctx.reply.error(errors.WRONGPASS);
       i += 2;
     } else if (following >= 1 && ctx.argIs(i, 'setname')) {

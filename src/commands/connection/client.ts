@@ -1,26 +1,20 @@
 /** The CLIENT container: names, identity, replies, pausing. CLIENT LIST and CLIENT KILL have files of their own. */
 import * as errors from '../../resp/errors.js';
-import { ADMIN, type ArgumentDoc, LOADING, NOSCRIPT, STALE } from '../command.js';
-import type { CommandContext } from '../context.js';
+import { ADMIN, LOADING, NOSCRIPT, STALE } from '../command.js';
 import { type Command, command } from '../define.js';
+import { oneOf } from '../generic/declare.js';
 import { replyHelp, unknownSubcommandOrArity } from '../introspection/help.js';
 import { INVALID_CLIENT_NAME, isPrintableWord } from './clientAttributes.js';
 import { CLIENT_HELP } from './clientHelp.js';
 import { clientKill } from './clientKill.js';
 import { clientInfo, clientList } from './clientList.js';
+import { clientCaching, clientGetRedir, clientTracking, clientTrackingInfo } from './clientTracking.js';
 
 const COMMON = { group: 'connection', acl: ['connection'] } as const;
 const OPEN = NOSCRIPT | LOADING | STALE;
 const RESTRICTED = ADMIN | OPEN;
 
-const onOff: ArgumentDoc = {
-  name: 'enabled',
-  type: 'oneof',
-  arguments: [
-    { name: 'on', type: 'pure-token', token: 'ON' },
-    { name: 'off', type: 'pure-token', token: 'OFF' },
-  ],
-};
+const onOff = oneOf('enabled', ['on', 'off']);
 
 const clientSetName = command({
   ...COMMON,
@@ -75,8 +69,7 @@ const clientSetInfo = command({
     const isName = ctx.argIs(2, 'lib-name');
     if (!isName && !ctx.argIs(2, 'lib-ver')) return ctx.reply.error(`ERR Unrecognized option '${ctx.argText(2)}'`);
     if (!isPrintableWord(ctx.arg(3))) {
-      const attribute = isName ? 'lib-name' : 'lib-ver';
-      return ctx.reply.error(`ERR ${attribute} cannot contain spaces, newlines or special characters.`);
+      return ctx.reply.error(`ERR ${ctx.argText(2)} cannot contain spaces, newlines or special characters.`);
     }
     if (isName) ctx.client.libName = ctx.argText(3);
     else ctx.client.libVersion = ctx.argText(3);
@@ -105,17 +98,7 @@ const clientReply = command({
   flags: OPEN,
   complexity: 'O(1)',
   summary: 'Turns replies to this connection on or off, or drops the next one.',
-  arguments: [
-    {
-      name: 'on_off_skip',
-      type: 'oneof',
-      arguments: [
-        { name: 'on', type: 'pure-token', token: 'ON' },
-        { name: 'off', type: 'pure-token', token: 'OFF' },
-        { name: 'skip', type: 'pure-token', token: 'SKIP' },
-      ],
-    },
-  ],
+  arguments: [oneOf('on_off_skip', ['on', 'off', 'skip'])],
   // OFF and SKIP answer nothing themselves either.
   run(ctx) {
     if (ctx.argIs(2, 'on')) {
@@ -128,46 +111,38 @@ const clientReply = command({
   },
 });
 
-/** ON is true, OFF false; undefined after an error reply. */
-function parseOnOff(ctx: CommandContext): boolean | undefined {
-  if (ctx.argIs(2, 'on')) return true;
-  if (ctx.argIs(2, 'off')) return false;
-  ctx.reply.error(errors.SYNTAX);
-  return undefined;
+/** Declares a subcommand that switches a property of the connection. */
+function clientSwitch(
+  property: 'noEvict' | 'noTouch',
+  declared: Omit<Command, 'group' | 'arity' | 'complexity'>,
+): Command {
+  return command({
+    ...COMMON,
+    ...declared,
+    arity: 3,
+    complexity: 'O(1)',
+    arguments: [onOff],
+    run(ctx) {
+      const on = ctx.argIs(2, 'on');
+      if (!on && !ctx.argIs(2, 'off')) return ctx.reply.error(errors.SYNTAX);
+      ctx.client[property] = on;
+      ctx.reply.ok();
+    },
+  });
 }
 
-const clientNoEvict = command({
-  ...COMMON,
+const clientNoEvict = clientSwitch('noEvict', {
   name: 'no-evict',
-  arity: 3,
   since: '7.0.0',
   flags: RESTRICTED,
-  complexity: 'O(1)',
   summary: 'Protects the connection from being closed for lack of memory.',
-  arguments: [onOff],
-  run(ctx) {
-    const on = parseOnOff(ctx);
-    if (on === undefined) return;
-    ctx.client.noEvict = on;
-    ctx.reply.ok();
-  },
 });
 
-const clientNoTouch = command({
-  ...COMMON,
+const clientNoTouch = clientSwitch('noTouch', {
   name: 'no-touch',
-  arity: 3,
   since: '7.2.0',
   flags: OPEN,
-  complexity: 'O(1)',
   summary: 'Commands of this connection leave the access times of keys alone.',
-  arguments: [onOff],
-  run(ctx) {
-    const on = parseOnOff(ctx);
-    if (on === undefined) return;
-    ctx.client.noTouch = on;
-    ctx.reply.ok();
-  },
 });
 
 const clientPause = command({
@@ -181,16 +156,7 @@ const clientPause = command({
   history: [['6.2.0', '`mode` came, and with it pausing writes only (`WRITE`).']],
   arguments: [
     { name: 'timeout', type: 'integer' },
-    {
-      name: 'mode',
-      type: 'oneof',
-      since: '6.2.0',
-      flags: ['optional'],
-      arguments: [
-        { name: 'write', type: 'pure-token', token: 'WRITE' },
-        { name: 'all', type: 'pure-token', token: 'ALL' },
-      ],
-    },
+    oneOf('mode', ['write', 'all'], { since: '6.2.0', flags: ['optional'] }),
   ],
   run(ctx) {
     if (ctx.argc > 4) return ctx.reply.error(unknownSubcommandOrArity(ctx));
@@ -232,15 +198,7 @@ const clientUnblock = command({
   summary: 'Ends the blocking command of another connection.',
   arguments: [
     { name: 'client-id', type: 'integer' },
-    {
-      name: 'timeout_error',
-      type: 'oneof',
-      flags: ['optional'],
-      arguments: [
-        { name: 'timeout', type: 'pure-token', token: 'TIMEOUT' },
-        { name: 'error', type: 'pure-token', token: 'ERROR' },
-      ],
-    },
+    oneOf('timeout_error', ['timeout', 'error'], { flags: ['optional'] }),
   ],
   run(ctx) {
     if (ctx.argc > 4) return ctx.reply.error(unknownSubcommandOrArity(ctx));
@@ -250,39 +208,6 @@ const clientUnblock = command({
     }
     if (ctx.argInt64(2) === undefined) return ctx.reply.error(errors.NOT_AN_INTEGER);
     ctx.reply.integer(ctx.server.clients.unblock(ctx.argInt(2), withError) ? 1 : 0);
-  },
-});
-
-const clientGetRedir = command({
-  ...COMMON,
-  name: 'getredir',
-  arity: 2,
-  since: '6.0.0',
-  flags: OPEN,
-  complexity: 'O(1)',
-  summary: 'Answers which connection gets the invalidations of tracked keys; -1 while nothing is tracked.',
-  run(ctx) {
-    ctx.reply.integer(-1);
-  },
-});
-
-const clientTrackingInfo = command({
-  ...COMMON,
-  name: 'trackinginfo',
-  arity: 2,
-  since: '6.2.0',
-  flags: OPEN,
-  complexity: 'O(1)',
-  summary: 'Describes how keys are tracked for this connection.',
-  run({ reply }) {
-    reply.map(3);
-    reply.text('flags');
-    reply.set(1);
-    reply.text('off');
-    reply.text('redirect');
-    reply.integer(-1);
-    reply.text('prefixes');
-    reply.array(0);
   },
 });
 
@@ -308,6 +233,7 @@ export const client: Command = command({
   complexity: 'Depends on subcommand.',
   summary: 'Commands about client connections.',
   subcommands: [
+    clientCaching,
     clientGetName,
     clientGetRedir,
     clientHelp,
@@ -321,6 +247,7 @@ export const client: Command = command({
     clientReply,
     clientSetInfo,
     clientSetName,
+    clientTracking,
     clientTrackingInfo,
     clientUnblock,
     clientUnpause,

@@ -1,4 +1,4 @@
-/** What a client may call itself and its library. */
+/** What a client is: what it may call itself and its library, and whether it is on this machine. */
 
 export const INVALID_CLIENT_NAME = 'ERR Client names cannot contain spaces, newlines or special characters.';
 
@@ -6,4 +6,9 @@ export const INVALID_CLIENT_NAME = 'ERR Client names cannot contain spaces, newl
 export function isPrintableWord(bytes: Uint8Array): boolean {
   for (const byte of bytes) if (byte < 0x21 || byte > 0x7e) return false;
   return true;
+}
+
+/** The client connected from this machine: by a loopback address or a Unix socket. `peerAddress` is `ip:port` or a path. */
+export function isLocalAddress(peerAddress: string): boolean {
+  return peerAddress.startsWith('127.') || peerAddress.startsWith('[::1]') || peerAddress.startsWith('/');
 }

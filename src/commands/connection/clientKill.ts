@@ -14,7 +14,6 @@ interface KillFilter {
   laddr?: string;
   user?: string;
   type?: ClientType;
-  maxAgeSeconds?: number;
   skipMe: boolean;
 }
 
@@ -64,7 +63,6 @@ export const clientKill = command({
             { name: 'ip:port', type: 'string', token: 'ADDR', flags: ['optional'] },
             { name: 'ip:port', type: 'string', token: 'LADDR', since: '6.2.0', flags: ['optional'] },
             { name: 'yes/no', type: 'string', token: 'SKIPME', flags: ['optional'] },
-            // MAXAGE is of a later version than the one whose documentation this is.
           ],
         },
       ],
@@ -90,7 +88,6 @@ function fits(ctx: CommandContext, filter: KillFilter, client: ClientPort): bool
   if (filter.type !== undefined && clientType(client) !== filter.type) return false;
   if (filter.id !== undefined && client.id !== filter.id) return false;
   if (filter.user !== undefined && client.user !== filter.user) return false;
-  if (filter.maxAgeSeconds !== undefined && ctx.nowMs - client.createdAtMs < filter.maxAgeSeconds * 1000) return false;
   return !(filter.skipMe && client === ctx.client);
 }
 
@@ -110,7 +107,7 @@ function parseOption(ctx: CommandContext, i: number, filter: KillFilter): string
   const value = ctx.argText(i + 1);
   switch (ctx.argText(i).toLowerCase()) {
     case 'id':
-      filter.id = ctx.argInt(i + 1);
+      filter.id = Number(ctx.argInt64(i + 1) ?? 0n);
       return filter.id > 0 ? undefined : 'ERR client-id should be greater than 0';
     case 'type': {
       const type = clientTypeByName(value);
@@ -127,10 +124,6 @@ function parseOption(ctx: CommandContext, i: number, filter: KillFilter): string
     case 'user':
       filter.user = value;
       return value === DEFAULT_USER ? undefined : `ERR No such user '${value}'`;
-    case 'maxage':
-      filter.maxAgeSeconds = ctx.argInt(i + 1);
-      if (Number.isNaN(filter.maxAgeSeconds)) return 'ERR maxage is not an integer or out of range';
-      return filter.maxAgeSeconds > 0 ? undefined : 'ERR maxage should be greater than 0';
     case 'skipme':
       if (!ctx.argIs(i + 1, 'yes') && !ctx.argIs(i + 1, 'no')) return errors.SYNTAX;
       filter.skipMe = ctx.argIs(i + 1, 'yes');

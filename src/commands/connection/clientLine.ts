@@ -5,10 +5,13 @@ import type { ClientPort, CommandContext } from '../context.js';
 export function clientLine(ctx: CommandContext, client: ClientPort): string {
   const { nowMs } = ctx;
   const queryBytes = client.queryBufferBytes();
+  // Requests are read into one buffer for all clients and replies written into another. A client owns neither: only
+  // what is left of an unfinished request, and what it does not take of its replies.
   const outputBytes = client.outputBytes();
   const queuedBytes = client.multiQueueBytes();
   // Only the command that runs now has its arguments in memory beside the query buffer.
   const argumentBytes = client === ctx.client ? totalArgumentBytes(ctx) : 0;
+  const { channels, patterns, shardChannels } = client.subscriptionCounts();
   const fields: readonly (readonly [string, string | number])[] = [
     ['id', client.id],
     ['addr', client.peerAddress],
@@ -19,13 +22,12 @@ export function clientLine(ctx: CommandContext, client: ClientPort): string {
     ['idle', wholeSeconds(nowMs - client.lastInteractionMs)],
     ['flags', client.flagLetters()],
     ['db', client.dbIndex],
-    ['sub', 0],
-    ['psub', 0],
-    ['ssub', 0],
+    ['sub', channels],
+    ['psub', patterns],
+    ['ssub', shardChannels],
     ['multi', client.multiQueueLength()],
     ['qbuf', queryBytes],
-    // Requests are read into one buffer for all clients and replies written into another: a client owns neither.
-    ['qbuf-free', 0],
+    ['qbuf-free', client.queryBufferFreeBytes()],
     ['argv-mem', argumentBytes],
     ['multi-mem', queuedBytes],
     ['rbs', 0],
@@ -33,11 +35,11 @@ export function clientLine(ctx: CommandContext, client: ClientPort): string {
     ['obl', 0],
     ['oll', client.outputChunks()],
     ['omem', outputBytes],
-    ['tot-mem', queryBytes + argumentBytes + queuedBytes + outputBytes],
+    ['tot-mem', client.memoryBytes() + argumentBytes],
     ['events', outputBytes > 0 ? 'rw' : 'r'],
     ['cmd', client === ctx.client ? ctx.command.fullName : client.lastCommand],
     ['user', client.user],
-    ['redir', -1],
+    ['redir', client.trackingRedirect()],
     ['resp', client.protocol],
     ['lib-name', client.libName],
     ['lib-ver', client.libVersion],

@@ -3,6 +3,7 @@ import * as errors from '../../resp/errors.js';
 import { ADMIN, LOADING, NOSCRIPT, STALE } from '../command.js';
 import type { ClientPort, CommandContext } from '../context.js';
 import { command } from '../define.js';
+import { oneOf } from '../generic/declare.js';
 import { clientLine, clientType, clientTypeByName } from './clientLine.js';
 
 export const clientInfo = command({
@@ -39,19 +40,11 @@ export const clientList = command({
     ['7.2.0', 'Fields `lib-name` and `lib-ver`.'],
   ],
   arguments: [
-    {
-      name: 'normal_master_replica_pubsub',
-      type: 'oneof',
+    oneOf('normal_master_replica_pubsub', ['normal', 'master', 'replica', 'pubsub'], {
       token: 'TYPE',
       since: '5.0.0',
       flags: ['optional'],
-      arguments: [
-        { name: 'normal', type: 'pure-token', token: 'NORMAL' },
-        { name: 'master', type: 'pure-token', token: 'MASTER' },
-        { name: 'replica', type: 'pure-token', token: 'REPLICA' },
-        { name: 'pubsub', type: 'pure-token', token: 'PUBSUB' },
-      ],
-    },
+    }),
     {
       name: 'id',
       type: 'block',

@@ -1,6 +1,7 @@
 /** PING, ECHO, SELECT, RESET, QUIT. */
 import * as errors from '../../resp/errors.js';
 import { ALLOW_BUSY, FAST, LOADING, NO_AUTH, NOSCRIPT, STALE } from '../command.js';
+import type { CommandContext } from '../context.js';
 import { command } from '../define.js';
 import { parseIntArgument } from './arguments.js';
 
@@ -17,10 +18,19 @@ export const ping = command({
   tips: ['request_policy:all_shards', 'response_policy:all_succeeded'],
   run(ctx) {
     if (ctx.argc > 2) ctx.reply.error(errors.wrongArity('ping'));
+    else if (ctx.client.protocol === 2 && ctx.client.subscribed) replyAmongMessages(ctx);
     else if (ctx.argc === 2) ctx.reply.bulk(ctx.buf, ctx.start[1], ctx.end[1]);
     else ctx.reply.simple('PONG');
   },
 });
+
+/** A subscriber in RESP2 must be able to tell a PONG from a message. */
+function replyAmongMessages({ reply, argc, buf, start, end }: CommandContext): void {
+  reply.array(2);
+  reply.text('pong');
+  if (argc === 2) reply.bulk(buf, start[1], end[1]);
+  else reply.text('');
+}
 
 export const echo = command({
   name: 'echo',

@@ -1,8 +1,10 @@
 import type { Command } from '../define.js';
+import { dumpCommands } from './dump.js';
 import { expireCommands } from './expire.js';
 import { keyCommands } from './keys.js';
 import { objectCommands } from './object.js';
 import { relocateCommands } from './relocate.js';
+import { restoreCommands } from './restore.js';
 import { ttlCommands } from './ttl.js';
 import { waitCommands } from './wait.js';
 import { walkCommands } from './walk.js';
@@ -16,4 +18,6 @@ export const genericCommands: readonly Command[] = [
   ...walkCommands,
   ...objectCommands,
   ...waitCommands,
+  ...dumpCommands,
+  ...restoreCommands,
 ];

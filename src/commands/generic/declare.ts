@@ -27,3 +27,8 @@ export const KEYS: ArgumentDoc = { ...KEY, flags: ['multiple'] };
 export function token(name: string, extra?: Partial<ArgumentDoc>): ArgumentDoc {
   return { name, type: 'pure-token', token: name.toUpperCase(), ...extra };
 }
+
+/** One of several bare words. */
+export function oneOf(name: string, words: readonly string[], extra?: Partial<ArgumentDoc>): ArgumentDoc {
+  return { name, type: 'oneof', ...extra, arguments: words.map((word) => token(word)) };
+}

@@ -1,5 +1,5 @@
 /** Commands over the keys that they are given: DEL UNLINK EXISTS TOUCH TYPE. */
-import { TYPE_HASH, TYPE_LIST, TYPE_SET, TYPE_STREAM, TYPE_STRING, TYPE_ZSET } from '../../store/types.js';
+import { AHEAD, TYPE_HASH, TYPE_LIST, TYPE_SET, TYPE_STREAM, TYPE_STRING, TYPE_ZSET } from '../../store/types.js';
 import { FAST, READONLY, WRITE } from '../command.js';
 import { type CommandContext, EVENT_GENERIC } from '../context.js';
 import { type Command, command } from '../define.js';
@@ -11,6 +11,7 @@ function runDelete(ctx: CommandContext): void {
   const { db, argc } = ctx;
   let deleted = 0;
   for (let i = 1; i < argc; i++) {
+    if (i % AHEAD === 1) ctx.fetchKeys(i, 1);
     const ref = ctx.lookupWrite(i);
     if (ref === 0) continue;
     db.delete(ref);

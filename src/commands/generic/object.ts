@@ -1,7 +1,20 @@
 /** OBJECT: how a value is kept and how much it is used. */
 import { idleSeconds, lfuCounter } from '../../store/accessClock.js';
-import { ENCODING_DEFAULT, type Ref, TYPE_STRING } from '../../store/types.js';
+import {
+  ENCODING_DEFAULT,
+  type Ref,
+  TYPE_HASH,
+  TYPE_LIST,
+  TYPE_SET,
+  TYPE_STREAM,
+  TYPE_STRING,
+  TYPE_ZSET,
+} from '../../store/types.js';
+import { HASH_ENCODINGS } from '../../types/hash/hash.js';
+import { LIST_ENCODINGS } from '../../types/list/lists.js';
+import { SET_ENCODINGS } from '../../types/set/set.js';
 import { isSharedInteger, stringEncoding } from '../../types/string/encoding.js';
+import { ZSET_ENCODINGS } from '../../types/zset/encoding.js';
 import { index, LOADING, READONLY, range, STALE } from '../command.js';
 import type { CommandContext } from '../context.js';
 import { type Command, command } from '../define.js';
@@ -47,9 +60,20 @@ function policyIs(ctx: CommandContext, kind: 'lru' | 'lfu'): boolean {
   return ctx.server.config.values['maxmemory-policy'].endsWith(kind);
 }
 
+/** By type, the names of what the encoding bits say; a string's name follows from its bytes. */
+const ENCODING_NAMES: Readonly<Record<number, readonly string[]>> = {
+  [TYPE_LIST]: LIST_ENCODINGS,
+  [TYPE_HASH]: HASH_ENCODINGS,
+  [TYPE_SET]: SET_ENCODINGS,
+  [TYPE_ZSET]: ZSET_ENCODINGS,
+  [TYPE_STREAM]: ['stream'],
+};
+
 /** The name of the encoding that Redis would keep the value in. */
 export function encodingName(ctx: CommandContext, ref: Ref): string {
   const { db } = ctx;
+  const names = ENCODING_NAMES[db.type(ref)];
+  if (names !== undefined) return names[db.encoding(ref)];
   const value = db.readValue(ref);
   return stringEncoding(value.buf, value.start, value.end, db.encoding(ref));
 }
@@ -59,18 +83,19 @@ function runEncoding(ctx: CommandContext): void {
   if (ref !== 0) ctx.reply.text(encodingName(ctx, ref));
 }
 
+function isSharedString({ db }: CommandContext, ref: Ref): boolean {
+  if (db.type(ref) !== TYPE_STRING || db.encoding(ref) !== ENCODING_DEFAULT) return false;
+  const value = db.readValue(ref);
+  return isSharedInteger(value.buf, value.start, value.end);
+}
+
 function runRefCount(ctx: CommandContext): void {
   const ref = subject(ctx);
   if (ref === 0) return;
   // Shared objects cannot carry access data of their own, so policies that need it do without them.
   const { maxmemory } = ctx.server.config.values;
   const sharing = Number(maxmemory) === 0 || !(policyIs(ctx, 'lru') || policyIs(ctx, 'lfu'));
-  const value = ctx.db.readValue(ref);
-  const shared =
-    sharing &&
-    ctx.db.type(ref) === TYPE_STRING &&
-    ctx.db.encoding(ref) === ENCODING_DEFAULT &&
-    isSharedInteger(value.buf, value.start, value.end);
+  const shared = sharing && isSharedString(ctx, ref);
   ctx.reply.integer(shared ? SHARED_REFERENCES : 1);
 }
 

@@ -3,6 +3,7 @@ import type { ReplyWriter } from '../../resp/replyWriter.js';
 import type { ArgumentDoc } from '../command.js';
 import type { ResolvedCommand } from '../context.js';
 import type { Command } from '../define.js';
+import { replyFields } from '../replyFields.js';
 import { replyWords } from './commandInfo.js';
 
 export function replyCommandDocs(reply: ReplyWriter, command: ResolvedCommand): void {
@@ -91,12 +92,5 @@ function replyArgument(reply: ReplyWriter, arg: ArgumentDoc): void {
   if (arg.arguments !== undefined) {
     reply.text('arguments');
     replyArguments(reply, arg.arguments);
-  }
-}
-
-function replyFields(reply: ReplyWriter, fields: readonly TextField[]): void {
-  for (const [name, value] of fields) {
-    reply.text(name);
-    reply.text(value);
   }
 }

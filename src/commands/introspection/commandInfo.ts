@@ -2,6 +2,7 @@
 import type { ReplyWriter } from '../../resp/replyWriter.js';
 import { FLAG_NAMES, type KeySpec } from '../command.js';
 import type { ResolvedCommand } from '../context.js';
+import { type Fields, replyMap } from '../replyFields.js';
 
 /** Ten elements: name, arity, flags, first, last and step of the keys, ACL categories, tips, key specs, subcommands. */
 export function replyCommandInfo(reply: ReplyWriter, command: ResolvedCommand): void {
@@ -76,15 +77,10 @@ function replyKeySpec(reply: ReplyWriter, spec: KeySpec): void {
 }
 
 /** One half of a key specification: its type and what belongs to the type. */
-function replySearch(reply: ReplyWriter, type: string, spec: readonly (readonly [string, string | number])[]): void {
+function replySearch(reply: ReplyWriter, type: string, spec: Fields): void {
   reply.map(2);
   reply.text('type');
   reply.text(type);
   reply.text('spec');
-  reply.map(spec.length);
-  for (const [name, value] of spec) {
-    reply.text(name);
-    if (typeof value === 'number') reply.integer(value);
-    else reply.text(value);
-  }
+  replyMap(reply, spec);
 }

@@ -68,8 +68,8 @@ export function deriveCommand(declaration: Command, parentFullName?: string): De
 }
 
 /** The words of {@link KeySpec.access} that change how keys are found. */
-const INCOMPLETE = 'INCOMPLETE';
-const NOT_KEY = 'NOT_KEY';
+const INCOMPLETE = 'incomplete';
+export const NOT_KEY = 'not_key';
 
 function aclCategories(declaration: Command): string[] {
   const has = new Set<string>(declaration.acl ?? []);

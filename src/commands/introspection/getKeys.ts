@@ -3,7 +3,7 @@ import { latin1 } from '../../base/bytes.js';
 import { NO_MANDATORY_KEYS } from '../command.js';
 import type { CommandContext, ResolvedCommand } from '../context.js';
 import { accessWords, replyWords } from './commandInfo.js';
-import { findKeysWithAccess } from './derive.js';
+import { findKeysWithAccess, NOT_KEY } from './derive.js';
 
 /** Where the given request begins in `COMMAND GETKEYS <request>`. */
 const REQUEST_AT = 2;
@@ -17,7 +17,8 @@ export function replyKeys(ctx: CommandContext, withFlags: boolean): void {
   const command = lookupRequest(ctx);
   if (command === undefined) return reply.error('ERR Invalid command specified');
   const { declaration } = command;
-  if (declaration.keys === undefined && declaration.getKeys === undefined) {
+  const mayHaveKeys = declaration.keys?.some(({ access }) => !access.includes(NOT_KEY)) === true;
+  if (!mayHaveKeys && declaration.getKeys === undefined) {
     return reply.error('ERR The command has no key arguments');
   }
   const { arity } = declaration;

@@ -1,7 +1,10 @@
 /** CONFIG GET, SET, RESETSTAT, REWRITE. */
+import { SENSITIVE } from '../../config/directive.js';
+import { findEntry } from '../../config/directives.js';
 import * as errors from '../../resp/errors.js';
 import { ADMIN, LOADING, NOSCRIPT, STALE } from '../command.js';
-import type { CommandContext } from '../context.js';
+import { argTexts } from '../connection/arguments.js';
+import { isLocalAddress } from '../connection/clientAttributes.js';
 import { type Command, command } from '../define.js';
 import { replyHelp } from '../introspection/help.js';
 
@@ -25,7 +28,7 @@ const configGet = command({
     },
   ],
   run(ctx) {
-    const found = ctx.server.config.get(texts(ctx, 2));
+    const found = ctx.server.config.get(argTexts(ctx, 2));
     ctx.reply.map(found.length);
     for (const [name, value] of found) {
       ctx.reply.latin1(name);
@@ -56,12 +59,15 @@ const configSet = command({
   ],
   tips: ['request_policy:all_nodes', 'response_policy:all_succeeded'],
   run(ctx) {
-    const words = texts(ctx, 2);
+    const words = argTexts(ctx, 2);
     if (words.length % 2 === 1) return ctx.reply.error(errors.SYNTAX);
     const pairs: [string, string][] = [];
-    for (let i = 0; i < words.length; i += 2) pairs.push([words[i], words[i + 1]]);
+    for (let i = 0; i < words.length; i += 2) {
+      pairs.push([words[i], words[i + 1]]);
+      if (((findEntry(words[i])?.directive.flags ?? 0) & SENSITIVE) !== 0) ctx.redact(i + 3);
+    }
     const error = ctx.server.config.set(pairs, {
-      isLocal: isLocal(ctx.client.peerAddress),
+      isLocal: isLocalAddress(ctx.client.peerAddress),
       isLoading: ctx.server.persistence.loading,
     });
     if (error === undefined) ctx.reply.ok();
@@ -138,15 +144,3 @@ export const config: Command = command({
   summary: 'Commands about the configuration.',
   subcommands: [configGet, configHelp, configResetStat, configRewrite, configSet],
 });
-
-/** The arguments from `first` on, one character a byte. */
-function texts(ctx: CommandContext, first: number): string[] {
-  const all: string[] = [];
-  for (let i = first; i < ctx.argc; i++) all.push(ctx.argText(i));
-  return all;
-}
-
-/** The client runs on this machine: a loopback address or a Unix socket. */
-function isLocal(peerAddress: string): boolean {
-  return peerAddress.startsWith('127.') || peerAddress.startsWith('[::1]') || peerAddress.startsWith('/');
-}

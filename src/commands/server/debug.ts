@@ -1,19 +1,23 @@
 /** DEBUG: what tests and bug hunts need. Guarded by enable-debug-command. */
 import { globMatch } from '../../base/glob.js';
+import { parseMemory } from '../../config/units.js';
 import * as errors from '../../resp/errors.js';
-import { idleSeconds } from '../../store/accessClock.js';
-import type { Database } from '../../store/database.js';
-import { NO_EXPIRE, type Ref, TYPE_STRING } from '../../store/types.js';
-import { isSharedInteger } from '../../types/string/encoding.js';
+import { NO_EXPIRE } from '../../store/types.js';
 import { ADMIN, LOADING, NOSCRIPT, PROTECTED, STALE } from '../command.js';
-import { parseIntArgument } from '../connection/arguments.js';
 import type { CommandContext } from '../context.js';
 import { command } from '../define.js';
-import { encodingName } from '../generic/object.js';
 import { replyHelp, unknownSubcommandOrArity } from '../introspection/help.js';
-import { dataDigest, valueDigest } from './debugDigest.js';
 import { DEBUG_HELP } from './debugHelp.js';
+import {
+  describeLengths,
+  describeObject,
+  dumpListpack,
+  dumpQuicklist,
+  tableStats,
+  tableStatsOfKey,
+} from './debugObject.js';
 import { replyOfType } from './debugProtocol.js';
+import { dataDigest, valueDigest } from './digest/dataset.js';
 
 interface DebugSubcommand {
   /** How many arguments DEBUG and the subcommand's name included; negative: at least so many. */
@@ -21,7 +25,7 @@ interface DebugSubcommand {
   run(ctx: CommandContext): void;
 }
 
-/** Switches parts of Redis that we do not have: nothing is left to do. */
+/** Switches parts of Redis that are not here: nothing is left to do. */
 const NOTHING_TO_DO: DebugSubcommand['run'] = (ctx) => ctx.reply.ok();
 
 const SUBCOMMANDS: ReadonlyMap<string, DebugSubcommand> = new Map<string, DebugSubcommand>([
@@ -41,10 +45,19 @@ const SUBCOMMANDS: ReadonlyMap<string, DebugSubcommand> = new Map<string, DebugS
   ['set-active-expire', { arity: 3, run: setActiveExpire }],
   ['change-repl-id', { arity: 2, run: changeReplicationId }],
   ['stringmatch-len', { arity: 4, run: matchPattern }],
-  ['jmap', { arity: 2, run: NOTHING_TO_DO }],
+  ['listpack', { arity: 3, run: dumpListpack }],
+  ['quicklist', { arity: -3, run: dumpQuicklist }],
+  ['structsize', { arity: 2, run: describeStructures }],
+  ['loadaof', { arity: 2, run: loadAof }],
+  ['reload', { arity: -2, run: reload }],
+  [
+    'leak',
+    { arity: 3, run: (ctx) => ctx.reply.error('ERR DEBUG LEAK is refused: memory is not lost on purpose here') },
+  ],
+  ['client-enforce-reply-list', { arity: 3, run: NOTHING_TO_DO }],
   ['set-skip-checksum-validation', { arity: 3, run: NOTHING_TO_DO }],
   ['set-disable-deny-scripts', { arity: 3, run: NOTHING_TO_DO }],
-  ['quicklist-packed-threshold', { arity: 3, run: NOTHING_TO_DO }],
+  ['quicklist-packed-threshold', { arity: 3, run: setPackedThreshold }],
   ['dict-resizing', { arity: 3, run: NOTHING_TO_DO }],
   ['pause-cron', { arity: 3, run: pauseCron }],
   ['replybuffer', { arity: 4, run: setReplyBuffer }],
@@ -73,54 +86,6 @@ function sleep(ctx: CommandContext): void {
   const seconds = Number.parseFloat(ctx.argText(2));
   if (seconds > 0) ctx.server.sleepMs(seconds * 1000);
   ctx.reply.ok();
-}
-
-/** The entry of argument 2 whether its time is over or not: looking must not remove it. */
-function rawEntry({ db, buf, start, end }: CommandContext): Ref {
-  return db.find(buf, start[2], end[2]);
-}
-
-function describeObject(ctx: CommandContext): void {
-  const { db } = ctx;
-  const ref = rawEntry(ctx);
-  if (ref === 0) return ctx.reply.error(errors.NO_SUCH_KEY);
-  const encoding = encodingName(ctx, ref);
-  const { buf, start, end } = db.readValue(ref);
-  const shared = encoding === 'int' && isSharedInteger(buf, start, end);
-  const lru = db.getLru(ref);
-  ctx.reply.simple(
-    `Value at:0x${(ref >>> 0).toString(16).padStart(12, '0')} refcount:${shared ? 2147483647 : 1} ` +
-      `encoding:${encoding} serializedlength:${serializedStringLength(buf, start, end)} ` +
-      `lru:${lru} lru_seconds_idle:${idleSeconds(lru, ctx.nowMs)}`,
-  );
-}
-
-/** Bytes that an RDB file needs for the string: integers of 32 bits are packed, the rest has a length in front. */
-function serializedStringLength(buf: Uint8Array, start: number, end: number): number {
-  const length = end - start;
-  const text = length <= 11 ? Buffer.from(buf.subarray(start, end)).toString('latin1') : '';
-  const value = Number(text);
-  if (text !== '' && Number.isInteger(value) && String(value) === text && value === (value | 0)) {
-    if (value >= -128 && value <= 127) return 2;
-    return value >= -32768 && value <= 32767 ? 3 : 5;
-  }
-  return length + (length < 64 ? 1 : length < 16384 ? 2 : 5);
-}
-
-function describeLengths(ctx: CommandContext): void {
-  const { db } = ctx;
-  const ref = rawEntry(ctx);
-  if (ref === 0) return ctx.reply.error(errors.NO_SUCH_KEY);
-  if (db.type(ref) !== TYPE_STRING || encodingName(ctx, ref) === 'int') {
-    return ctx.reply.error('ERR Not an sds encoded string.');
-  }
-  const keyLength = db.keyLength(ref);
-  const valueLength = db.valueLength(ref);
-  // An entry is one piece of memory: key and value have no room to spare of their own.
-  ctx.reply.simple(
-    `key_sds_len:${keyLength}, key_sds_avail:0, key_zmalloc: ${keyLength}, ` +
-      `val_sds_len:${valueLength}, val_sds_avail:0, val_zmalloc: ${valueLength}`,
-  );
 }
 
 function digestValues(ctx: CommandContext): void {
@@ -166,22 +131,6 @@ function populate(ctx: CommandContext): void {
   ctx.reply.ok();
 }
 
-function tableStats(ctx: CommandContext): void {
-  const dbIndex = parseIntArgument(ctx, 2);
-  if (dbIndex === undefined) return;
-  const db: Database | undefined = ctx.server.store.databases[dbIndex];
-  if (db === undefined) return ctx.reply.error('ERR Out of range database');
-  const section = (name: string, elements: number): string =>
-    `[${name} HT]\nHash table 0 stats (main hash table):\n` +
-    (elements === 0 ? 'No stats available for empty dictionaries\n' : ` number of elements: ${elements}\n`);
-  ctx.reply.verbatim('txt', section('Dictionary', db.size) + section('Expires', db.expires));
-}
-
-function tableStatsOfKey(ctx: CommandContext): void {
-  if (ctx.peek(2) === 0) return ctx.reply.error(errors.NO_SUCH_KEY);
-  ctx.reply.error('ERR The value stored at the specified key is not represented using an hash table');
-}
-
 function setActiveExpire(ctx: CommandContext): void {
   const value = Number.parseInt(ctx.argText(2), 10);
   ctx.server.activeExpire = value !== 0 && !Number.isNaN(value);
@@ -207,7 +156,47 @@ function pauseCron(ctx: CommandContext): void {
   else ctx.reply.error('ERR PAUSE-CRON can only be 0: periodic work is never paused');
 }
 
+/** Clients have no reply buffers of their own that could shrink. */
 function setReplyBuffer(ctx: CommandContext): void {
-  if (ctx.argIs(2, 'peak-reset-time') || ctx.argIs(2, 'resizing')) ctx.reply.ok();
-  else ctx.reply.error(unknownSubcommandOrArity(ctx));
+  const peak = ctx.argIs(2, 'peak-reset-time');
+  if (!peak && !ctx.argIs(2, 'resizing')) return ctx.reply.error(unknownSubcommandOrArity(ctx));
+  const isWord = ctx.argIs(3, 'never') || ctx.argIs(3, 'reset');
+  if (peak && !isWord && ctx.argInt64(3) === undefined) return ctx.reply.error(errors.NOT_AN_INTEGER);
+  ctx.reply.ok();
+}
+
+const FOUR_GIB = 1n << 32n;
+/** How close to it an element may come: headers have to fit too. */
+const PACKED_LIMIT = FOUR_GIB - (1n << 20n);
+
+/** Elements of any length are kept in the same way; the limit is only checked. */
+function setPackedThreshold(ctx: CommandContext): void {
+  const bytes = parseMemory(ctx.argText(2));
+  if (bytes !== undefined && bytes <= PACKED_LIMIT) return ctx.reply.ok();
+  ctx.reply.error('ERR argument must be a memory value bigger than 1 and smaller than 4gb');
+}
+
+/** Bytes of what a key is made of, as DEBUG STRUCTSIZE of Redis tells it of its own. */
+function describeStructures({ reply }: CommandContext): void {
+  reply.text('bits:64 entry_header:8 expire_time:8 slot_links:8 bucket:64 allocation_unit:8');
+}
+
+function loadAof(ctx: CommandContext): void {
+  const { clients, persistence } = ctx.server;
+  if (!persistence.aofEnabled) return ctx.reply.error('ERR DEBUG LOADAOF needs an append-only file: appendonly is off');
+  if (!ctx.mayBlock) return ctx.reply.error('ERR DEBUG LOADAOF cannot run inside a transaction');
+  const { id } = ctx.client;
+  // Loading takes its time; what else is served meanwhile is told so.
+  clients.block(ctx.client, 0, (reply) => reply.ok());
+  void persistence.reloadAof().then(() => clients.unblock(id, false));
+}
+
+const RELOAD_OPTIONS = ['merge', 'noflush', 'nosave'];
+
+function reload(ctx: CommandContext): void {
+  for (let i = 2; i < ctx.argc; i++) {
+    if (RELOAD_OPTIONS.some((option) => ctx.argIs(i, option))) continue;
+    return ctx.reply.error('ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.');
+  }
+  ctx.reply.error('ERR DEBUG RELOAD needs RDB files, which this version can neither write nor read');
 }

@@ -2,8 +2,11 @@ import type { Command } from '../define.js';
 import { config } from './config.js';
 import { debug } from './debug.js';
 import { dbSize, flushAll, flushDb, swapDb } from './flush.js';
+import { latency } from './latency.js';
 import { lolwut } from './lolwut.js';
 import { memory } from './memory.js';
+import { monitor } from './monitor.js';
+import { slowlog } from './slowlog.js';
 import { info, lastSave, role, shutdown, time } from './status.js';
 
 export const serverCommands: readonly Command[] = [
@@ -14,10 +17,13 @@ export const serverCommands: readonly Command[] = [
   flushDb,
   info,
   lastSave,
+  latency,
   lolwut,
   memory,
+  monitor,
   role,
   shutdown,
+  slowlog,
   swapDb,
   time,
 ];

@@ -1,8 +1,10 @@
 /** INFO, LASTSAVE, ROLE, TIME, SHUTDOWN. */
 import * as errors from '../../resp/errors.js';
 import { ADMIN, ALLOW_BUSY, FAST, LOADING, NO_MULTI, NOSCRIPT, STALE } from '../command.js';
+import { argTexts } from '../connection/arguments.js';
 import type { ShutdownOptions } from '../context.js';
 import { command } from '../define.js';
+import { oneOf, token } from '../generic/declare.js';
 
 export const info = command({
   name: 'info',
@@ -17,9 +19,7 @@ export const info = command({
   arguments: [{ name: 'section', type: 'string', flags: ['optional', 'multiple'] }],
   tips: ['nondeterministic_output', 'request_policy:all_shards', 'response_policy:special'],
   run(ctx) {
-    const sections: string[] = [];
-    for (let i = 1; i < ctx.argc; i++) sections.push(ctx.argText(i));
-    ctx.reply.verbatim('txt', ctx.server.info(sections));
+    ctx.reply.verbatim('txt', ctx.server.info(argTexts(ctx, 1)));
   },
 });
 
@@ -84,18 +84,8 @@ export const shutdown = command({
   summary: 'Saves the data if so configured, and ends the server.',
   history: [['7.0.0', 'Modifiers `NOW`, `FORCE` and `ABORT`.']],
   arguments: [
-    {
-      name: 'nosave_save',
-      type: 'oneof',
-      flags: ['optional'],
-      arguments: [
-        { name: 'nosave', type: 'pure-token', token: 'NOSAVE' },
-        { name: 'save', type: 'pure-token', token: 'SAVE' },
-      ],
-    },
-    { name: 'now', type: 'pure-token', token: 'NOW', since: '7.0.0', flags: ['optional'] },
-    { name: 'force', type: 'pure-token', token: 'FORCE', since: '7.0.0', flags: ['optional'] },
-    { name: 'abort', type: 'pure-token', token: 'ABORT', since: '7.0.0', flags: ['optional'] },
+    oneOf('nosave_save', ['nosave', 'save'], { flags: ['optional'] }),
+    ...['now', 'force', 'abort'].map((word) => token(word, { since: '7.0.0', flags: ['optional'] })),
   ],
   run(ctx) {
     const options: ShutdownOptions = {};

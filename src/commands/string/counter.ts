@@ -1,7 +1,7 @@
 /** Commands that count: INCR DECR INCRBY DECRBY INCRBYFLOAT. */
-import { INT64_MAX, INT64_MIN, latin1, parseInt64, parseSafeInt, writeInt } from '../../base/bytes.js';
+import { decimalLength, INT64_MAX, INT64_MIN, latin1, parseInt64, parseSafeInt, writeInt } from '../../base/bytes.js';
 import { INCREMENT_OVERFLOW, NAN_OR_INFINITY, NOT_A_FLOAT, NOT_AN_INTEGER, WRONGTYPE } from '../../resp/errors.js';
-import { NO_EXPIRE, type Ref, TYPE_STRING } from '../../store/types.js';
+import { ENCODING_DEFAULT, NO_EXPIRE, type Ref, TYPE_STRING } from '../../store/types.js';
 import { ENCODING_EMBSTR } from '../../types/string/encoding.js';
 import { addLongDouble, formatLongDouble, parseLongDouble } from '../../types/string/longDouble.js';
 import { type ArgumentDoc, DENYOOM, FAST, WRITE } from '../command.js';
@@ -17,15 +17,20 @@ function increment(ctx: CommandContext, by: number): void {
   const { db, scratch } = ctx;
   const ref = ctx.lookupWrite(1);
   let value = 0;
+  let inPlace = false;
   if (ref !== 0) {
     if (db.type(ref) !== TYPE_STRING) return ctx.reply.error(WRONGTYPE);
     const text = db.readValue(ref);
     value = parseSafeInt(text.buf, text.start, text.end);
+    inPlace = text.lease === undefined && db.encoding(ref) === ENCODING_DEFAULT;
   }
   const sum = value + by;
   // NaN and what may have been rounded go the exact way.
   if (!Number.isSafeInteger(sum)) return incrementExactly(ctx, BigInt(by));
-  store(ctx, ref, writeInt(scratch, 0, sum));
+  if (inPlace && sum >= 0 && decimalLength(sum) === db.valueLength(ref)) {
+    const text = db.readValue(ref);
+    writeInt(text.buf, text.start, sum);
+  } else store(ctx, ref, writeInt(scratch, 0, sum));
   ctx.modified(1, EVENT_STRING, 'incrby');
   ctx.reply.integer(sum);
 }

@@ -1,6 +1,6 @@
 /** Commands that read values: GET MGET STRLEN GETRANGE SUBSTR, and GETDEL and GETEX, which change the key as well. */
 import { NOT_AN_INTEGER, SYNTAX, WRONGTYPE } from '../../resp/errors.js';
-import { NO_EXPIRE, TYPE_STRING } from '../../store/types.js';
+import { AHEAD, NO_EXPIRE, TYPE_STRING } from '../../store/types.js';
 import { expireAtText } from '../../types/expireTime.js';
 import { type ArgumentDoc, FAST, READONLY, WRITE } from '../command.js';
 import { type CommandContext, EVENT_GENERIC } from '../context.js';
@@ -29,6 +29,7 @@ function runMGet(ctx: CommandContext): void {
   const { argc, db, reply } = ctx;
   reply.array(argc - 1);
   for (let i = 1; i < argc; i++) {
+    if (i % AHEAD === 1) ctx.fetchKeys(i, 1);
     const ref = ctx.lookupRead(i);
     if (ref === 0 || db.type(ref) !== TYPE_STRING) {
       reply.nil();

@@ -1,7 +1,7 @@
 /** Commands that put whole values: SET SETNX SETEX PSETEX GETSET MSET MSETNX. */
 import { equalsIgnoreCase } from '../../base/bytes.js';
 import { SYNTAX, wrongArity } from '../../resp/errors.js';
-import { NO_EXPIRE } from '../../store/types.js';
+import { AHEAD, NO_EXPIRE } from '../../store/types.js';
 import { expireAtText } from '../../types/expireTime.js';
 import { type ArgumentDoc, DENYOOM, FAST, type KeyArguments, WRITE } from '../command.js';
 import { type CommandContext, EVENT_GENERIC, EVENT_STRING } from '../context.js';
@@ -105,7 +105,8 @@ function runGetSet(ctx: CommandContext): void {
 
 function putPairs(ctx: CommandContext): void {
   const { argc } = ctx;
-  for (let i = 1; i < argc; i += 2) {
+  for (let i = 1, keys = 0; i < argc; i += 2, keys++) {
+    if (keys % AHEAD === 0) ctx.fetchKeys(i, 2);
     putArgument(ctx, i, i + 1, NO_EXPIRE);
     ctx.modified(i, EVENT_STRING, 'set');
   }

@@ -55,6 +55,7 @@ export class SpecNode {
       'FLUSHALL',
       'CONFIG RESETSTAT',
       'CLIENT KILL TYPE normal',
+      'CLIENT KILL TYPE pubsub',
     ];
     await admin.pipeline([...standard.map((line) => line.split(' ')), ...before]);
   }

@@ -11,6 +11,8 @@ export interface RandomCommand {
 }
 
 type Make = (g: CommandGenerator) => string[];
+/** How often a command comes beside the others of its list, and how it is made. */
+export type WeightedCommand = readonly [weight: number, make: Make];
 
 const KEYS = ['a', 'b', 'c', 'd', 'e', 'f', 'g', '', 'k\x00\r\n', 'a long key of more than thirty bytes'];
 const DATABASES = ['0', '0', '0', '1', '2'];
@@ -43,8 +45,8 @@ const WORDS = [
 ];
 const BAD = ['', 'abc', '1.5', '9223372036854775808', ' 1'];
 
-/** How often each command comes, and how it is made. */
-const COMMANDS: readonly (readonly [weight: number, make: Make])[] = [
+/** Strings, generic commands and transactions. */
+export const BASIC_COMMANDS: readonly WeightedCommand[] = [
   [14, (g) => ['SET', g.key(), g.value(), ...g.setOptions()]],
   [8, (g) => ['GET', g.key()]],
   [3, (g) => ['GETSET', g.key(), g.value()]],
@@ -103,24 +105,31 @@ const COMMANDS: readonly (readonly [weight: number, make: Make])[] = [
   [1, (g) => [g.one(['GET', 'SET', 'INCR', 'EXPIRE', 'MSET', 'FOO'])]],
 ];
 
-const TOTAL_WEIGHT = COMMANDS.reduce((sum, [weight]) => sum + weight, 0);
-
 export class CommandGenerator {
   readonly #random: Random;
   readonly #connections: number;
+  readonly #commands: readonly WeightedCommand[];
+  readonly #totalWeight: number;
 
-  constructor(random: Random, connections: number) {
+  constructor(random: Random, connections: number, commands: readonly WeightedCommand[]) {
     this.#random = random;
     this.#connections = connections;
+    this.#commands = commands;
+    this.#totalWeight = commands.reduce((sum, [weight]) => sum + weight, 0);
   }
 
   next(): RandomCommand {
-    let at = this.#random.below(TOTAL_WEIGHT);
-    for (const [weight, make] of COMMANDS) {
+    let at = this.#random.below(this.#totalWeight);
+    for (const [weight, make] of this.#commands) {
       at -= weight;
       if (at < 0) return { connection: this.#random.below(this.#connections), args: make(this) };
     }
     throw new Error('the weights do not add up');
+  }
+
+  /** An integer in [0, bound). */
+  below(bound: number): number {
+    return this.#random.below(bound);
   }
 
   one<T>(choices: readonly T[]): T {

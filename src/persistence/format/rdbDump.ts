@@ -1,0 +1,73 @@
+/**
+ * What DUMP answers and RESTORE takes: a value in the RDB format with what is needed to trust it.
+ *
+ *   | type 1 | value | RDB version 2, little endian | CRC64 of all before 8 |
+ */
+import { Crc64 } from '../../base/crc64.js';
+import type { Config } from '../../config/config.js';
+import type { Database } from '../../store/database.js';
+import type { Ref } from '../../store/types.js';
+import { RDB_VERSION, RDB_VERSION_READ } from './rdbFormat.js';
+import { RdbInput } from './rdbInput.js';
+import type { LoadedValue } from './rdbLoaded.js';
+import { RdbOutput } from './rdbOutput.js';
+import { RdbValues } from './rdbValue.js';
+
+const VERSION_BYTES = 2;
+const CRC_BYTES = 8;
+const FOOTER_BYTES = VERSION_BYTES + CRC_BYTES;
+
+/** One a server. */
+export class ValueDumps {
+  /** DEBUG SET-SKIP-CHECKSUM-VALIDATION */
+  skipsChecksum = false;
+  private readonly config: Config;
+  private readonly values: RdbValues;
+  private readonly out = new RdbOutput();
+  private readonly input = new RdbInput();
+  private readonly crc = new Crc64();
+
+  constructor(config: Config) {
+    this.config = config;
+    this.values = new RdbValues(config);
+  }
+
+  /** The value of an entry; `use` gets it as buf[0, length), for the length of the call. */
+  dump(db: Database, ref: Ref, use: (buf: Uint8Array, length: number) => void): void {
+    const { out } = this;
+    out.reset().compressing = this.config.values.rdbcompression;
+    this.values.write(out, db, ref);
+    out.byte(RDB_VERSION & 0xff);
+    out.byte(RDB_VERSION >> 8);
+    const at = out.length;
+    this.crc.reset().update(out.buf, 0, at);
+    for (let i = 0; i < CRC_BYTES; i++) out.byte(0);
+    this.crc.write(out.buf, at);
+    use(out.buf, out.length);
+    out.reset();
+  }
+
+  /** Whether buf[start, end) is a payload that nobody has changed, of a version that can be read. */
+  isIntact(buf: Uint8Array, start: number, end: number): boolean {
+    if (end - start < FOOTER_BYTES) return false;
+    const footer = end - FOOTER_BYTES;
+    if ((buf[footer] | (buf[footer + 1] << 8)) > RDB_VERSION_READ) return false;
+    if (this.skipsChecksum) return true;
+    return this.crc
+      .reset()
+      .update(buf, start, end - CRC_BYTES)
+      .equals(buf, end - CRC_BYTES);
+  }
+
+  /**
+   * The value of an intact payload, to be given to a key of `db` or discarded, at once; undefined when it is no value. With
+   * `sanitizing` it is looked at more closely. Throws StoreFullError.
+   */
+  load(buf: Uint8Array, start: number, end: number, db: Database, sanitizing: boolean): LoadedValue | undefined {
+    const { input } = this;
+    input.open(buf, start, end - FOOTER_BYTES).sanitizing = sanitizing;
+    const value = this.values.read(input, db);
+    input.close();
+    return value;
+  }
+}

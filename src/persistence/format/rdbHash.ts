@@ -1,0 +1,118 @@
+/** Hashes in the RDB format. */
+import type { Config } from '../../config/config.js';
+import type { Database } from '../../store/database.js';
+import { type Ref, TYPE_HASH } from '../../store/types.js';
+import { HASH_LISTPACK, HashEditor } from '../../types/hash/hash.js';
+import { ListpackCursor } from '../../types/listpack/cursor.js';
+import { RDB_HASH, RDB_HASH_LISTPACK, RDB_HASH_ZIPLIST, RDB_HASH_ZIPMAP } from './rdbFormat.js';
+import { type RdbInput, RdbString } from './rdbInput.js';
+import { LoadedBytes, type LoadedValue } from './rdbLoaded.js';
+import type { RdbOutput } from './rdbOutput.js';
+import { becomeListpack, openGroups } from './rdbPairs.js';
+import { Zipmap } from './rdbZipmap.js';
+
+export class RdbHashes {
+  private readonly config: Config;
+  private readonly hash: HashEditor;
+  private readonly bytes = new LoadedBytes();
+  private readonly cursor = new ListpackCursor();
+  private readonly field = new RdbString();
+  private readonly value = new RdbString();
+
+  constructor(config: Config) {
+    this.config = config;
+    this.hash = new HashEditor(config);
+  }
+
+  write(out: RdbOutput, db: Database, ref: Ref): void {
+    if (db.encoding(ref) === HASH_LISTPACK) {
+      out.byte(RDB_HASH_LISTPACK);
+      return out.view(db.readValue(ref));
+    }
+    const hash = this.hash.open(db, ref);
+    out.byte(RDB_HASH);
+    out.count(hash.count);
+    hash.walk((position) => {
+      out.view(hash.keyAt(position));
+      out.view(hash.valueAt(position));
+      return true;
+    });
+  }
+
+  read(input: RdbInput, type: number, db: Database): LoadedValue {
+    switch (type) {
+      case RDB_HASH_LISTPACK:
+      case RDB_HASH_ZIPLIST:
+        return this.readListpack(input, db, type);
+      case RDB_HASH_ZIPMAP:
+        return this.readZipmap(input, db);
+      default:
+        return this.readPlain(input, db);
+    }
+  }
+
+  private readPlain(input: RdbInput, db: Database): LoadedValue {
+    const { field, value } = this;
+    const count = input.count();
+    this.begin(db, count);
+    for (let i = 0; i < count && !input.failed; i++) {
+      input.string(field);
+      input.string(value);
+      if (!input.failed) this.add(input, field, value);
+    }
+    return this.end(input);
+  }
+
+  /** A listpack is the value as it is, unless it has more fields than listpacks may have here. */
+  private readListpack(input: RdbInput, db: Database, type: number): LoadedValue {
+    const { field: text, cursor } = this;
+    input.string(text);
+    if (type === RDB_HASH_ZIPLIST) becomeListpack(input, text);
+    if (!openGroups(input, text, cursor, 2)) return this.begin(db, 0);
+    const fields = cursor.count / 2;
+    if (fields <= this.config.values['hash-max-listpack-entries']) {
+      return this.bytes.set(db, TYPE_HASH, HASH_LISTPACK, text.buf, text.start, text.end);
+    }
+    this.begin(db, fields);
+    const value = new ListpackCursor();
+    while (cursor.next() && !input.failed) {
+      const key = cursor.text();
+      value.open(text.buf, text.data, text.start, text.end).moveTo(cursor.offset);
+      value.next();
+      this.add(input, key, value.text());
+      cursor.next();
+    }
+    return this.end(input);
+  }
+
+  private readZipmap(input: RdbInput, db: Database): LoadedValue {
+    const { field, value } = this;
+    const text = new RdbString();
+    input.string(text);
+    const map = new Zipmap(text);
+    this.begin(db, 0);
+    while (!input.failed && map.next(field, value)) this.add(input, field, value);
+    if (!map.isWhole) input.fail();
+    return this.end(input);
+  }
+
+  private begin(db: Database, count: number): HashEditor {
+    return this.hash.begin(db, count > this.config.values['hash-max-listpack-entries']);
+  }
+
+  private add(input: RdbInput, field: Range, value: Range): void {
+    const isNew = this.hash.set(field.buf, field.start, field.end, value.buf, value.start, value.end);
+    if (!isNew) input.fail();
+  }
+
+  private end(input: RdbInput): HashEditor {
+    if (this.hash.count === 0) input.fail();
+    return this.hash;
+  }
+}
+
+interface Range {
+  readonly buf: Uint8Array;
+  readonly start: number;
+  readonly end: number;
+}

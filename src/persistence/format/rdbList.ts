@@ -1,0 +1,122 @@
+/** Lists in the RDB format. */
+import type { Config } from '../../config/config.js';
+import type { Database } from '../../store/database.js';
+import { type Ref, TYPE_LIST } from '../../store/types.js';
+import { fitsListpack } from '../../types/list/limits.js';
+import { ENCODING_LISTPACK, ENCODING_QUICKLIST } from '../../types/list/lists.js';
+import { Quicklist } from '../../types/list/quicklist.js';
+import { ListpackCursor } from '../../types/listpack/cursor.js';
+import { ListpackElement } from '../../types/listpack/element.js';
+import { validate } from '../../types/listpack/format.js';
+import {
+  NODE_LISTPACK,
+  NODE_PLAIN,
+  RDB_LIST,
+  RDB_LIST_QUICKLIST,
+  RDB_LIST_QUICKLIST_2,
+  RDB_LIST_ZIPLIST,
+} from './rdbFormat.js';
+import { type RdbInput, RdbString } from './rdbInput.js';
+import type { LoadedValue } from './rdbLoaded.js';
+import type { RdbOutput } from './rdbOutput.js';
+import { Ziplist } from './rdbZiplist.js';
+
+export class RdbLists {
+  private readonly config: Config;
+  private readonly text = new RdbString();
+  private readonly entry = new RdbString();
+  private readonly cursor = new ListpackCursor();
+  private readonly element = new ListpackElement();
+
+  constructor(config: Config) {
+    this.config = config;
+  }
+
+  write(out: RdbOutput, db: Database, ref: Ref): void {
+    out.byte(RDB_LIST_QUICKLIST_2);
+    if (db.encoding(ref) === ENCODING_LISTPACK) {
+      out.count(1);
+      out.count(NODE_LISTPACK);
+      return out.view(db.readValue(ref));
+    }
+    const list = db.object(ref) as Quicklist;
+    out.count(list.nodeCount);
+    for (let more = list.seek(0); more; ) {
+      const { buf, start, end } = list.current;
+      out.count(NODE_LISTPACK);
+      out.string(buf, start, end);
+      list.current.last();
+      more = list.next();
+    }
+  }
+
+  read(input: RdbInput, type: number, db: Database): LoadedValue {
+    const list = new Quicklist(this.config.values['list-max-listpack-size']);
+    switch (type) {
+      case RDB_LIST:
+        for (let left = input.count(); left > 0 && !input.failed; left--) this.readElement(input, list);
+        break;
+      case RDB_LIST_ZIPLIST:
+        this.readZiplist(input, list);
+        break;
+      case RDB_LIST_QUICKLIST:
+        for (let left = input.count(); left > 0 && !input.failed; left--) this.readZiplist(input, list);
+        break;
+      default:
+        for (let left = input.count(); left > 0 && !input.failed; left--) this.readNode(input, list);
+    }
+    if (list.length === 0) input.fail();
+    return new LoadedList(db, list);
+  }
+
+  private readElement(input: RdbInput, list: Quicklist): void {
+    input.string(this.text);
+    if (!input.failed) this.push(list, this.text);
+  }
+
+  private push(list: Quicklist, { buf, start, end }: RdbString): void {
+    list.push(this.element.set(buf, start, end), false);
+  }
+
+  private readZiplist(input: RdbInput, list: Quicklist): void {
+    input.string(this.text);
+    const ziplist = new Ziplist(this.text);
+    while (!input.failed && ziplist.next(this.entry)) this.push(list, this.entry);
+    if (!ziplist.isWhole) input.fail();
+  }
+
+  private readNode(input: RdbInput, list: Quicklist): void {
+    const container = input.count();
+    if (container === NODE_PLAIN) return this.readElement(input, list);
+    const { text, cursor } = this;
+    input.string(text);
+    const { buf, data, start, end } = text;
+    if (input.failed || container !== NODE_LISTPACK || !validate(buf, data, start, end, true)) return input.fail();
+    const { count } = cursor.open(buf, data, start, end);
+    if (fitsListpack(list.fill, end - start, count)) return list.appendListpack(buf, start, end, count);
+    // Made under other limits.
+    while (cursor.next()) list.push(cursor.load(this.element), false);
+  }
+}
+
+class LoadedList implements LoadedValue {
+  private readonly db: Database;
+  private readonly list: Quicklist;
+
+  constructor(db: Database, list: Quicklist) {
+    this.db = db;
+    this.list = list;
+  }
+
+  store(kbuf: Uint8Array, ks: number, ke: number, expireAtMs: number): Ref {
+    const { db, list } = this;
+    const only = list.onlyListpack;
+    if (only === undefined || !fitsListpack(list.fill, only.byteLength, list.length)) {
+      return db.putObject(TYPE_LIST, ENCODING_QUICKLIST, kbuf, ks, ke, list, expireAtMs);
+    }
+    const { buf, start, end } = only;
+    return db.putTyped(TYPE_LIST, ENCODING_LISTPACK, kbuf, ks, ke, buf, start, end, expireAtMs);
+  }
+
+  discard(): void {}
+}

@@ -1,0 +1,235 @@
+/**
+ * Streams in the RDB format.
+ *
+ *   | nodes | (16 | id | listpack) ... | length | last id | first id, greatest deleted id, entries added | groups | group ... |
+ *                                                            not in the first version
+ *
+ *   group     | name | last id | entries read | pending | (id | time | deliveries) ... | consumers | consumer ... |
+ *   consumer  | name | seen at | active at | pending | id ... |                 the times not all in older versions
+ *
+ * Ids of nodes and of pending entries are 16 bytes, the high ones first; the others are two numbers.
+ */
+import type { Database } from '../../store/database.js';
+import { ENCODING_DEFAULT, type Ref, TYPE_STREAM } from '../../store/types.js';
+import { ListpackCursor } from '../../types/listpack/cursor.js';
+import { EntryReader } from '../../types/stream/entryReader.js';
+import { type Consumer, ENTRIES_READ_UNKNOWN, type Group } from '../../types/stream/group.js';
+import { StreamId } from '../../types/stream/id.js';
+import { validateNode } from '../../types/stream/nodeFormat.js';
+import { Stream } from '../../types/stream/stream.js';
+import { RDB_STREAM, RDB_STREAM_2, RDB_STREAM_3 } from './rdbFormat.js';
+import { type RdbInput, RdbString } from './rdbInput.js';
+import type { LoadedValue } from './rdbLoaded.js';
+import type { RdbOutput } from './rdbOutput.js';
+
+const ID_BYTES = 16;
+/** A pending entry whose consumer is not known yet. */
+const UNOWNED = -1;
+
+export class RdbStreams {
+  private readonly cursor = new ListpackCursor();
+  private readonly text = new RdbString();
+  private readonly idText = new RdbString();
+  private readonly id = new StreamId();
+  private readonly idBytes = Buffer.alloc(ID_BYTES);
+
+  write(out: RdbOutput, db: Database, ref: Ref): void {
+    const stream = db.object(ref) as Stream;
+    out.byte(RDB_STREAM_2);
+    out.count(stream.nodeCount);
+    stream.forEachNode((id, buf, start, end) => {
+      out.count(ID_BYTES);
+      this.writeRawId(out, id);
+      out.string(buf, start, end);
+    });
+    out.count(stream.length);
+    writeId(out, stream.lastId);
+    writeId(out, stream.firstId);
+    writeId(out, stream.maxDeletedId);
+    out.countBig(stream.entriesAdded.value);
+    out.count(stream.groups.size);
+    for (const name of [...stream.groups.keys()].sort()) {
+      out.latin1(name);
+      this.writeGroup(out, stream.groups.get(name)!);
+    }
+  }
+
+  private writeGroup(out: RdbOutput, group: Group): void {
+    const { pending } = group;
+    writeId(out, group.lastId);
+    out.countBig(group.entriesRead);
+    out.count(pending.size);
+    for (let more = pending.first(); more; more = pending.next()) {
+      this.writeRawId(out, pending.id(this.id));
+      out.time(pending.deliveredAtMs);
+      out.countBig(pending.deliveries);
+    }
+    const consumers = group.sortedConsumers();
+    out.count(consumers.length);
+    for (const { name, seenAtMs, pending: own } of consumers) {
+      out.latin1(name);
+      out.time(seenAtMs);
+      out.count(own.size);
+      for (let more = own.first(); more; more = own.next()) this.writeRawId(out, own.id(this.id));
+    }
+  }
+
+  private writeRawId(out: RdbOutput, id: StreamId): void {
+    const { idBytes } = this;
+    idBytes.writeInt32BE(id.msHigh, 0);
+    idBytes.writeInt32BE(id.msLow, 4);
+    idBytes.writeInt32BE(id.seqHigh, 8);
+    idBytes.writeInt32BE(id.seqLow, 12);
+    out.bytes(idBytes, 0, ID_BYTES);
+  }
+
+  read(input: RdbInput, type: number, db: Database): LoadedValue {
+    const stream = new Stream();
+    const alive = this.readNodes(input, stream);
+    stream.length = input.number();
+    readId(input, stream.lastId);
+    if (type === RDB_STREAM) this.deriveCounters(stream);
+    else {
+      readId(input, stream.firstId);
+      readId(input, stream.maxDeletedId);
+      stream.entriesAdded.set(input.count64());
+    }
+    if (stream.length !== alive) input.fail();
+    for (let left = input.count(); left > 0 && !input.failed; left--) this.readGroup(input, type, stream);
+    stream.takeGrowth();
+    return new LoadedStream(db, stream);
+  }
+
+  /** Answers how many entries are alive. */
+  private readNodes(input: RdbInput, stream: Stream): number {
+    const { cursor, text, idText, id } = this;
+    const before = new StreamId();
+    let alive = 0;
+    const count = input.count();
+    for (let i = 0; i < count && !input.failed; i++) {
+      input.string(idText);
+      input.string(text);
+      const { buf, data, start, end } = text;
+      if (input.failed || idText.length !== ID_BYTES) return fail(input);
+      rawId(idText, id);
+      if (i > 0 && before.compare(id) >= 0) return fail(input);
+      if (!validateNode(cursor, buf, data, start, end)) return fail(input);
+      cursor.first();
+      alive += cursor.int;
+      stream.addNode(id, buf, start, end);
+      before.copy(id);
+    }
+    return alive;
+  }
+
+  /** What the first version does not say. */
+  private deriveCounters(stream: Stream): void {
+    stream.entriesAdded.set(BigInt(stream.length));
+    const reader = new EntryReader().open(stream, new StreamId().setMin(), new StreamId().setMax(), false);
+    if (reader.next()) stream.firstId.copy(reader.id);
+  }
+
+  private readGroup(input: RdbInput, type: number, stream: Stream): void {
+    input.string(this.text);
+    const name = this.text.latin1();
+    const { id } = this;
+    readId(input, id);
+    const entriesRead = type === RDB_STREAM ? estimateRead(stream, id) : BigInt.asIntN(64, input.count64());
+    const group = input.failed ? undefined : stream.addGroup(name, id, entriesRead);
+    if (group === undefined) return input.fail();
+    this.readPending(input, group);
+    let owned = 0;
+    for (let left = input.count(); left > 0 && !input.failed; left--) owned += this.readConsumer(input, type, group);
+    if (owned !== group.pending.size) input.fail();
+  }
+
+  /** The pending entries of a group, whose consumers follow. */
+  private readPending(input: RdbInput, group: Group): void {
+    const { pending } = group;
+    for (let left = input.count(); left > 0 && !input.failed; left--) {
+      const id = this.readRawId(input);
+      const deliveredAtMs = input.time();
+      const deliveries = input.count64();
+      if (input.failed || !pending.insert(id)) return input.fail();
+      pending.deliveredAtMs = deliveredAtMs;
+      pending.deliveries = deliveries;
+      pending.slot = UNOWNED;
+    }
+  }
+
+  /** Answers how many entries are the consumer's. */
+  private readConsumer(input: RdbInput, type: number, group: Group): number {
+    input.string(this.text);
+    const name = this.text.latin1();
+    const seenAtMs = input.time();
+    const activeAtMs = type === RDB_STREAM_3 ? input.time() : seenAtMs;
+    if (input.failed || group.consumers.has(name)) return fail(input);
+    const consumer = group.addConsumer(name, seenAtMs);
+    consumer.activeAtMs = activeAtMs;
+    const count = input.count();
+    for (let i = 0; i < count && !input.failed; i++) this.own(input, group, consumer);
+    return count;
+  }
+
+  private own(input: RdbInput, { pending }: Group, consumer: Consumer): void {
+    const id = this.readRawId(input);
+    if (input.failed || !pending.find(id) || pending.slot !== UNOWNED) return input.fail();
+    pending.slot = consumer.slot;
+    consumer.pending.insert(id);
+  }
+
+  private readRawId(input: RdbInput): StreamId {
+    input.raw(ID_BYTES, this.idText);
+    return input.failed ? this.id : rawId(this.idText, this.id);
+  }
+}
+
+function fail(input: RdbInput): number {
+  input.fail();
+  return 0;
+}
+
+function writeId(out: RdbOutput, { msHigh, msLow, seqHigh, seqLow }: StreamId): void {
+  out.count64(msHigh, msLow);
+  out.count64(seqHigh, seqLow);
+}
+
+function readId(input: RdbInput, id: StreamId): void {
+  const ms = input.count64();
+  const seq = input.count64();
+  id.set(Number(BigInt.asIntN(32, ms >> 32n)), word(ms), Number(BigInt.asIntN(32, seq >> 32n)), word(seq));
+}
+
+function word(value: bigint): number {
+  return Number(BigInt.asIntN(32, value));
+}
+
+function rawId({ data, start }: RdbString, id: StreamId): StreamId {
+  return id.set(data.getInt32(start), data.getInt32(start + 4), data.getInt32(start + 8), data.getInt32(start + 12));
+}
+
+/** How many entries a group has read whose last id is `id`, in a stream without deleted entries. */
+function estimateRead(stream: Stream, id: StreamId): bigint {
+  if (stream.length === 0) return 0n;
+  const toLast = id.compare(stream.lastId);
+  if (toLast === 0) return BigInt(stream.length);
+  const toFirst = id.compare(stream.firstId);
+  if (toLast > 0 || toFirst > 0) return ENTRIES_READ_UNKNOWN;
+  return toFirst === 0 ? 1n : 0n;
+}
+
+class LoadedStream implements LoadedValue {
+  private readonly db: Database;
+  private readonly stream: Stream;
+
+  constructor(db: Database, stream: Stream) {
+    this.db = db;
+    this.stream = stream;
+  }
+
+  store(kbuf: Uint8Array, ks: number, ke: number, expireAtMs: number): Ref {
+    return this.db.putObject(TYPE_STREAM, ENCODING_DEFAULT, kbuf, ks, ke, this.stream, expireAtMs);
+  }
+
+  discard(): void {}
+}

@@ -1,0 +1,131 @@
+/** Sorted sets in the RDB format. */
+import type { Config } from '../../config/config.js';
+import type { Database } from '../../store/database.js';
+import { NO_EXPIRE, type Ref, TYPE_ZSET } from '../../store/types.js';
+import { ListpackCursor } from '../../types/listpack/cursor.js';
+import { putResult } from '../../types/zset/editor.js';
+import { ZSET_LISTPACK, type ZsetLimits } from '../../types/zset/encoding.js';
+import { parseDouble } from '../../types/zset/score.js';
+import { SortedSet } from '../../types/zset/sortedSet.js';
+import { RDB_ZSET, RDB_ZSET_2, RDB_ZSET_LISTPACK, RDB_ZSET_ZIPLIST } from './rdbFormat.js';
+import { type RdbInput, RdbString } from './rdbInput.js';
+import { LoadedBytes, type LoadedValue } from './rdbLoaded.js';
+import type { RdbOutput } from './rdbOutput.js';
+import { becomeListpack, openGroups } from './rdbPairs.js';
+
+export class RdbZsets {
+  private readonly config: Config;
+  private readonly bytes = new LoadedBytes();
+  private readonly cursor = new ListpackCursor();
+  private readonly text = new RdbString();
+
+  constructor(config: Config) {
+    this.config = config;
+  }
+
+  /** A large one from its greatest element down, so that whoever reads it always inserts in front. */
+  write(out: RdbOutput, db: Database, ref: Ref): void {
+    if (db.encoding(ref) === ZSET_LISTPACK) {
+      out.byte(RDB_ZSET_LISTPACK);
+      return out.view(db.readValue(ref));
+    }
+    const set = db.object(ref) as SortedSet;
+    out.byte(RDB_ZSET_2);
+    out.count(set.count);
+    set.seek(set.count - 1);
+    do {
+      out.view(set.member());
+      out.double(set.score);
+    } while (set.previous());
+  }
+
+  read(input: RdbInput, type: number, db: Database): LoadedValue {
+    if (type === RDB_ZSET || type === RDB_ZSET_2) return this.readPlain(input, db, type);
+    return this.readListpack(input, db, type);
+  }
+
+  private begin(db: Database): LoadedZset {
+    const { values } = this.config;
+    const limits = { entries: values['zset-max-listpack-entries'], valueBytes: values['zset-max-listpack-value'] };
+    return new LoadedZset(db, limits);
+  }
+
+  private readPlain(input: RdbInput, db: Database, type: number): LoadedValue {
+    const { text } = this;
+    const loaded = this.begin(db);
+    const count = input.count();
+    for (let i = 0; i < count && !input.failed; i++) {
+      input.string(text);
+      const score = type === RDB_ZSET ? input.textDouble() : input.double();
+      if (!input.failed) loaded.add(input, score, text);
+    }
+    return loaded.end(input);
+  }
+
+  private readListpack(input: RdbInput, db: Database, type: number): LoadedValue {
+    const { text, cursor } = this;
+    input.string(text);
+    if (type === RDB_ZSET_ZIPLIST) becomeListpack(input, text);
+    if (!openGroups(input, text, cursor, 2) || !this.scoresAreNumbers(input)) return this.bytes;
+    if (cursor.count / 2 <= this.config.values['zset-max-listpack-entries']) {
+      return this.bytes.set(db, TYPE_ZSET, ZSET_LISTPACK, text.buf, text.start, text.end);
+    }
+    const loaded = this.begin(db);
+    const scores = new ListpackCursor();
+    while (cursor.next() && !input.failed) {
+      scores.open(text.buf, text.data, text.start, text.end).moveTo(cursor.offset);
+      scores.next();
+      loaded.add(input, scoreOf(scores), cursor.text());
+      cursor.next();
+    }
+    return loaded;
+  }
+
+  private scoresAreNumbers(input: RdbInput): boolean {
+    const { cursor } = this;
+    while (cursor.next() && cursor.next()) if (Number.isNaN(scoreOf(cursor))) input.fail();
+    cursor.rewind();
+    return !input.failed;
+  }
+}
+
+/** The score on which the cursor stands; NaN when it is none. */
+function scoreOf(cursor: ListpackCursor): number {
+  return cursor.isInt ? cursor.int : parseDouble(latin1Of(cursor.text()));
+}
+
+function latin1Of({ buf, start, end }: { buf: Uint8Array; start: number; end: number }): string {
+  return String.fromCharCode(...buf.subarray(start, Math.min(end, start + 128)));
+}
+
+/** A sorted set that has been read element by element. */
+class LoadedZset implements LoadedValue {
+  private readonly db: Database;
+  private readonly limits: ZsetLimits;
+  private readonly set: SortedSet;
+
+  constructor(db: Database, limits: ZsetLimits) {
+    this.db = db;
+    this.limits = limits;
+    this.set = new SortedSet(db.newElements());
+  }
+
+  add(input: RdbInput, score: number, { buf, start, end }: { buf: Uint8Array; start: number; end: number }): void {
+    if (Number.isNaN(score) || this.set.find(buf, start, end) !== 0) input.fail();
+    else this.set.add(score, buf, start, end);
+  }
+
+  end(input: RdbInput): this {
+    if (this.set.count === 0) input.fail();
+    return this;
+  }
+
+  store(kbuf: Uint8Array, ks: number, ke: number, expireAtMs: number): Ref {
+    const ref = putResult(this.db, kbuf, ks, ke, this.set, this.limits);
+    return expireAtMs === NO_EXPIRE ? ref : this.db.setExpire(ref, expireAtMs);
+  }
+
+  discard(): void {
+    this.set.release();
+  }
+}

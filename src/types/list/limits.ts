@@ -1,0 +1,23 @@
+/** How large the listpacks of a list may grow: what `list-max-listpack-size` means. */
+
+/** Bytes that -1, -2 ... -5 stand for. */
+const SIZE_LEVELS = [4096, 8192, 16384, 32768, 65536] as const;
+/** With a limit by count a node is still kept from growing beyond this. */
+const SAFETY_BYTES = 8192;
+/** What an element is taken to cost beside its bytes. */
+export const ELEMENT_OVERHEAD_BYTES = 8;
+
+/** The most bytes of one listpack under the directive's value. */
+export function maxListpackBytes(fill: number): number {
+  if (fill >= 0) return SAFETY_BYTES;
+  return SIZE_LEVELS[Math.min(-fill, SIZE_LEVELS.length) - 1];
+}
+
+/** The most elements of one listpack. */
+export function maxListpackCount(fill: number): number {
+  return fill < 0 ? Number.POSITIVE_INFINITY : Math.max(1, fill);
+}
+
+export function fitsListpack(fill: number, bytes: number, count: number): boolean {
+  return bytes <= maxListpackBytes(fill) && count <= maxListpackCount(fill);
+}

@@ -1,0 +1,117 @@
+/**
+ * What the nodes of an ordered index (orderedIndex.ts) hold, and where.
+ *
+ *   words   0       1          2      3   4            ...
+ *   leaf    count | previous | next |   | scores (64 doubles) | 132 refs (64)
+ *   inner   count |          |      |   | scores (38 doubles) | 80 refs (38) | 118 children (38) | 156 counts (38)
+ *
+ * Score and reference of an inner node are those of the least element below the child, its count is that of the elements there.
+ */
+import type { Ref } from '../../store/types.js';
+import { NO_NODE, NodePool } from './nodePool.js';
+
+export const LEAF_MAX = 64;
+export const INNER_MAX = 38;
+
+export const PREVIOUS = 1;
+export const NEXT = 2;
+/** Index of the first score among the doubles of a node; of the other arrays among its words. */
+export const SCORES = 2;
+export const LEAF_REFS = 4 + 2 * LEAF_MAX;
+export const INNER_REFS = 4 + 2 * INNER_MAX;
+export const CHILDREN = INNER_REFS + INNER_MAX;
+export const COUNTS = CHILDREN + INNER_MAX;
+
+/** More items than this move faster in one call of the runtime. */
+const MOVED_SINGLY = 24;
+
+export class IndexNodes extends NodePool {
+  /** An inner node without children. */
+  newNode(): number {
+    const node = this.take();
+    this.words[this.chunkOf(node)][this.baseOf(node)] = 0;
+    return node;
+  }
+
+  newLeaf(): number {
+    const leaf = this.newNode();
+    const words = this.words[this.chunkOf(leaf)];
+    const base = this.baseOf(leaf);
+    words[base + PREVIOUS] = NO_NODE;
+    words[base + NEXT] = NO_NODE;
+    return leaf;
+  }
+
+  countOf(node: number): number {
+    return this.words[this.chunkOf(node)][this.baseOf(node)];
+  }
+
+  scoreAt(node: number, at: number): number {
+    return this.doubles[this.chunkOf(node)][(this.baseOf(node) >> 1) + SCORES + at];
+  }
+
+  /** Item `at` of the array of a node that begins at word `array`: LEAF_REFS, INNER_REFS, CHILDREN, COUNTS. */
+  wordAt(node: number, array: number, at: number): number {
+    return this.words[this.chunkOf(node)][this.baseOf(node) + array + at];
+  }
+
+  childAt(node: number, at: number): number {
+    return this.words[this.chunkOf(node)][this.baseOf(node) + CHILDREN + at];
+  }
+
+  setKey(node: number, refsAt: number, at: number, score: number, ref: Ref): void {
+    const chunk = this.chunkOf(node);
+    const base = this.baseOf(node);
+    this.doubles[chunk][(base >> 1) + SCORES + at] = score;
+    this.words[chunk][base + refsAt + at] = ref;
+  }
+
+  setChild(node: number, at: number, child: number, score: number, ref: Ref, count: number): void {
+    this.setKey(node, INNER_REFS, at, score, ref);
+    const words = this.words[this.chunkOf(node)];
+    const base = this.baseOf(node);
+    words[base + CHILDREN + at] = child;
+    words[base + COUNTS + at] = count;
+  }
+
+  copyChildren(from: number, fromAt: number, to: number, toAt: number, length: number): void {
+    const words = this.words[this.chunkOf(from)];
+    const toWords = this.words[this.chunkOf(to)];
+    const base = this.baseOf(from);
+    const toBase = this.baseOf(to);
+    const scores = (base >> 1) + SCORES + fromAt;
+    const toScores = (toBase >> 1) + SCORES + toAt;
+    copyItems(this.doubles[this.chunkOf(from)], scores, this.doubles[this.chunkOf(to)], toScores, length);
+    for (let array = INNER_REFS; array <= COUNTS; array += INNER_MAX) {
+      copyItems(words, base + array + fromAt, toWords, toBase + array + toAt, length);
+    }
+  }
+
+  /** Makes two leaves neighbours; one of them may be missing. */
+  linkLeaves(left: number, right: number): void {
+    if (left !== NO_NODE) this.words[this.chunkOf(left)][this.baseOf(left) + NEXT] = right;
+    if (right !== NO_NODE) this.words[this.chunkOf(right)][this.baseOf(right) + PREVIOUS] = left;
+  }
+}
+
+type Items = Int32Array | Float64Array;
+
+/** Makes room for an item at `at` of the `length` items that begin at `base`. */
+export function shiftUp(items: Items, base: number, at: number, length: number): void {
+  const from = base + at;
+  const end = base + length;
+  if (end - from > MOVED_SINGLY) items.copyWithin(from + 1, from, end);
+  else for (let i = end; i > from; i--) items[i] = items[i - 1];
+}
+
+/** Takes `removed` items away at `at`. */
+export function shiftDown(items: Items, base: number, at: number, removed: number, length: number): void {
+  const from = base + at + removed;
+  const end = base + length;
+  if (end - from > MOVED_SINGLY) items.copyWithin(from - removed, from, end);
+  else for (let i = from; i < end; i++) items[i - removed] = items[i];
+}
+
+export function copyItems(from: Items, fromAt: number, to: Items, toAt: number, length: number): void {
+  for (let i = 0; i < length; i++) to[toAt + i] = from[fromAt + i];
+}

@@ -1,0 +1,23 @@
+import type { ByteView } from '../../store/types.js';
+import type { Place } from './place.js';
+
+/** A sorted set as those see it who read it, whatever its encoding. Views and cursor die at the next write. */
+export interface Ordered {
+  readonly count: number;
+  /** The score of a member; NaN when it is none. */
+  scoreOf(buf: Uint8Array, start: number, end: number): number;
+  /** How many elements lie before a member, -1 when it is none; {@link score} is then its score. */
+  rankOf(buf: Uint8Array, start: number, end: number): number;
+  /** How many elements lie before a place. */
+  countBefore(place: Place): number;
+
+  /** Puts the cursor on the element with this rank, which exists. */
+  seek(rank: number): void;
+  /** Moves it; false at the end, from where it must be put somewhere again. */
+  next(): boolean;
+  previous(): boolean;
+  /** The score of the element under the cursor. */
+  readonly score: number;
+  /** Its member: dies at the next call of any sorted set of the store. */
+  member(): ByteView;
+}

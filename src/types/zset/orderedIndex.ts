@@ -1,0 +1,472 @@
+/**
+ * The order of a large sorted set: a B+tree over its elements, by score and then by member as memcmp has it, that counts what
+ * is below each node. Search, insertion, deletion, rank and search by rank cost O(log n).
+ *
+ *                     +--------------------------------------------+
+ *   inner node        | children | least score, least ref, child,  |   up to 38 children
+ *                     |          | elements below: for each child  |
+ *                     +----------+---------------+-----------------+
+ *                                | child 0       | child 1
+ *                     +----------v-----+   +-----v-------+
+ *   leaf      -1 <----| count | scores |<->| count | ... |----> -1     up to 64 elements
+ *                     | prev | next    |   +-------------+
+ *                     | refs           |
+ *                     +----------------+
+ *
+ * The nodes are laid out in indexNodes.ts.
+ * A reference names the element in the store (elements.ts), which has the member: it is looked at only where scores are equal.
+ *
+ * Invariants: all leaves are at one depth and linked in order; an inner node says of each child its least element and how many
+ * elements are below; no node is empty but the root of an empty tree; the root is a leaf or has two children at least.
+ * Leaves and inner nodes that became small are merged with a neighbour when both fit well into one.
+ */
+import { assert } from '../../base/assert.js';
+import type { Elements } from '../../store/elements.js';
+import type { Ref } from '../../store/types.js';
+import { checkIndex } from './indexCheck.js';
+import {
+  CHILDREN,
+  COUNTS,
+  copyItems,
+  INNER_MAX,
+  INNER_REFS,
+  IndexNodes,
+  LEAF_MAX,
+  LEAF_REFS,
+  NEXT,
+  PREVIOUS,
+  SCORES,
+  shiftDown,
+  shiftUp,
+} from './indexNodes.js';
+import { NO_NODE } from './nodePool.js';
+import { BEFORE, type Place, UNDECIDED } from './place.js';
+
+/** A leaf or inner node that has fewer looks for a neighbour to merge with, ... */
+const LEAF_FEW = LEAF_MAX / 4;
+const INNER_FEW = INNER_MAX / 4;
+/** ... if together they have no more than this. */
+const LEAF_MERGED = 48;
+const INNER_MERGED = 28;
+
+/** Enough for 2^32 elements in the emptiest tree that the rules allow. */
+const MAX_HEIGHT = 24;
+
+export class OrderedIndex {
+  private readonly nodes = new IndexNodes();
+  private readonly elements: Elements;
+  private root: number;
+  /** Levels of inner nodes above the leaves. */
+  private height = 0;
+  private total = 0;
+
+  /** The way from the root to the leaf that was looked for last: at each level from 1 up the node and the child taken. */
+  private readonly pathNode = new Int32Array(MAX_HEIGHT);
+  private readonly pathAt = new Int32Array(MAX_HEIGHT);
+  /** The cursor: a place in a leaf. */
+  private leaf: number;
+  private at = 0;
+
+  constructor(elements: Elements) {
+    this.elements = elements;
+    this.root = this.nodes.newLeaf();
+    this.leaf = this.root;
+  }
+
+  get count(): number {
+    return this.total;
+  }
+
+  get bytesUsed(): number {
+    return this.nodes.bytesUsed;
+  }
+
+  // ---------------------------------------------------------------- search
+
+  /** Puts the cursor on the first element behind a place; answers its rank: the number of elements before the place. */
+  seekPlace(place: Place): number {
+    const rank = this.descend(place);
+    this.settle();
+    return rank;
+  }
+
+  /** Puts the cursor on the element with this rank, which exists. */
+  seek(rank: number): void {
+    const { nodes } = this;
+    let node = this.root;
+    for (let level = this.height; level > 0; level--) {
+      const words = nodes.words[nodes.chunkOf(node)];
+      const base = nodes.baseOf(node);
+      let child = 0;
+      while (rank >= words[base + COUNTS + child]) rank -= words[base + COUNTS + child++];
+      this.pathNode[level] = node;
+      this.pathAt[level] = child;
+      node = words[base + CHILDREN + child];
+    }
+    this.leaf = node;
+    this.at = rank;
+  }
+
+  /** Moves the cursor; false when there is no further element. */
+  next(): boolean {
+    this.at++;
+    return this.settle();
+  }
+
+  previous(): boolean {
+    if (this.at === 0) {
+      const { nodes } = this;
+      const before = nodes.words[nodes.chunkOf(this.leaf)][nodes.baseOf(this.leaf) + PREVIOUS];
+      if (before === NO_NODE) return false;
+      this.leaf = before;
+      this.at = this.nodes.countOf(before);
+    }
+    this.at--;
+    return true;
+  }
+
+  /** Of the element under the cursor. */
+  get score(): number {
+    return this.nodes.doubles[this.nodes.chunkOf(this.leaf)][(this.nodes.baseOf(this.leaf) >> 1) + SCORES + this.at];
+  }
+
+  get ref(): Ref {
+    return this.nodes.words[this.nodes.chunkOf(this.leaf)][this.nodes.baseOf(this.leaf) + LEAF_REFS + this.at];
+  }
+
+  /** Behind the last element of a leaf means before the first of the next; false at the end of all. */
+  private settle(): boolean {
+    const { nodes } = this;
+    const words = nodes.words[nodes.chunkOf(this.leaf)];
+    const base = nodes.baseOf(this.leaf);
+    if (this.at < words[base]) return true;
+    if (words[base + NEXT] === NO_NODE) return false;
+    this.leaf = words[base + NEXT];
+    this.at = 0;
+    return true;
+  }
+
+  /** Finds the way to a place; the cursor may be left behind the last element of a leaf. Answers the elements before it. */
+  private descend(place: Place): number {
+    const { nodes } = this;
+    let node = this.root;
+    let rank = 0;
+    for (let level = this.height; level > 0; level--) {
+      const words = nodes.words[nodes.chunkOf(node)];
+      const base = nodes.baseOf(node);
+      // The last child whose least element is before the place; what is before the first child needs no look.
+      const child = this.before(node, INNER_REFS, 1, words[base], place) - 1;
+      for (let i = base + COUNTS; i < base + COUNTS + child; i++) rank += words[i];
+      this.pathNode[level] = node;
+      this.pathAt[level] = child;
+      node = words[base + CHILDREN + child];
+    }
+    this.leaf = node;
+    this.at = this.before(node, LEAF_REFS, 0, this.nodes.countOf(node), place);
+    return rank + this.at;
+  }
+
+  /** The first index in [from, to) of a node whose element is not before the place, or `to`. */
+  private before(node: number, refsAt: number, from: number, to: number, place: Place): number {
+    const { nodes } = this;
+    const chunk = nodes.chunkOf(node);
+    const base = nodes.baseOf(node);
+    const doubles = nodes.doubles[chunk];
+    const scores = (base >> 1) + SCORES;
+    while (from < to) {
+      const middle = (from + to) >> 1;
+      let side = place.sideOf(doubles[scores + middle]) as number;
+      if (side === UNDECIDED) {
+        const member = this.elements.readKey(nodes.words[chunk][base + refsAt + middle]);
+        side = place.isAfter(member.buf, member.start, member.end) ? BEFORE : -BEFORE;
+      }
+      if (side === BEFORE) from = middle + 1;
+      else to = middle;
+    }
+    return from;
+  }
+
+  // ---------------------------------------------------------------- insertion
+
+  /** Adds an element, which is not there and whose place this is. */
+  insert(score: number, ref: Ref, place: Place): void {
+    this.descend(place);
+    if (this.nodes.countOf(this.leaf) === LEAF_MAX) {
+      this.splitLeaf();
+      this.descend(place);
+    }
+    const { nodes, at } = this;
+    const chunk = nodes.chunkOf(this.leaf);
+    const base = nodes.baseOf(this.leaf);
+    shiftUp(nodes.doubles[chunk], (base >> 1) + SCORES, at, nodes.words[chunk][base]);
+    shiftUp(nodes.words[chunk], base + LEAF_REFS, at, nodes.words[chunk][base]);
+    this.nodes.setKey(this.leaf, LEAF_REFS, at, score, ref);
+    nodes.words[chunk][base]++;
+    this.addToCounts(1);
+    if (at === 0) this.setLeast(1, score, ref);
+  }
+
+  /**
+   * Gives the element under the cursor, which was put there by rank or place, another score; false when that is not possible
+   * without moving it.
+   */
+  rescore(score: number): boolean {
+    const { nodes, at } = this;
+    const words = nodes.words[nodes.chunkOf(this.leaf)];
+    const doubles = nodes.doubles[nodes.chunkOf(this.leaf)];
+    const base = nodes.baseOf(this.leaf);
+    const i = (base >> 1) + SCORES + at;
+    if (at === 0 || at === words[base] - 1 || doubles[i - 1] >= score || doubles[i + 1] <= score) return false;
+    doubles[i] = score;
+    return true;
+  }
+
+  /** Makes room in the full leaf of the path. What only grows at one end leaves full leaves behind. */
+  private splitLeaf(): void {
+    const { nodes, leaf } = this;
+    const right = this.nodes.newLeaf();
+    const words = nodes.words[nodes.chunkOf(leaf)];
+    const doubles = nodes.doubles[nodes.chunkOf(leaf)];
+    const base = nodes.baseOf(leaf);
+    const next = words[base + NEXT];
+    let kept = LEAF_MAX >> 1;
+    if (next === NO_NODE && this.at === LEAF_MAX) kept = LEAF_MAX - 1;
+    else if (words[base + PREVIOUS] === NO_NODE && this.at === 0) kept = 1;
+    const moved = LEAF_MAX - kept;
+
+    const rightWords = nodes.words[nodes.chunkOf(right)];
+    const rightDoubles = nodes.doubles[nodes.chunkOf(right)];
+    const rightBase = nodes.baseOf(right);
+    copyItems(doubles, (base >> 1) + SCORES + kept, rightDoubles, (rightBase >> 1) + SCORES, moved);
+    copyItems(words, base + LEAF_REFS + kept, rightWords, rightBase + LEAF_REFS, moved);
+    words[base] = kept;
+    rightWords[rightBase] = moved;
+    this.nodes.linkLeaves(right, next);
+    this.nodes.linkLeaves(leaf, right);
+    const least = rightDoubles[(rightBase >> 1) + SCORES];
+    this.addChild(1, right, least, rightWords[rightBase + LEAF_REFS], moved);
+  }
+
+  /**
+   * Enters a node that was split off the path's child at this level, right behind it; `count` elements went there. The path
+   * is of no use afterwards.
+   */
+  private addChild(level: number, child: number, score: number, ref: Ref, count: number): void {
+    if (level > this.height) return this.growRoot(child, score, ref, count);
+    const { nodes } = this;
+    let node = this.pathNode[level];
+    let at = this.pathAt[level] + 1;
+    if (this.nodes.countOf(node) === INNER_MAX) {
+      const right = this.splitInner(level, at);
+      const kept = this.nodes.countOf(node);
+      if (at > kept) {
+        node = right;
+        at -= kept;
+      }
+    }
+    const words = nodes.words[nodes.chunkOf(node)];
+    const base = nodes.baseOf(node);
+    const length = words[base];
+    words[base + COUNTS + at - 1] -= count;
+    shiftUp(nodes.doubles[nodes.chunkOf(node)], (base >> 1) + SCORES, at, length);
+    for (const array of [INNER_REFS, CHILDREN, COUNTS]) shiftUp(words, base + array, at, length);
+    words[base] = length + 1;
+    this.nodes.setChild(node, at, child, score, ref, count);
+  }
+
+  /** Splits the full inner node of the path, into which another child comes at `at`; answers the new one. */
+  private splitInner(level: number, at: number): number {
+    const { nodes } = this;
+    const node = this.pathNode[level];
+    const right = this.nodes.newNode();
+    const words = nodes.words[nodes.chunkOf(node)];
+    const base = nodes.baseOf(node);
+    const kept = at === INNER_MAX ? INNER_MAX - 1 : INNER_MAX >> 1;
+    const moved = INNER_MAX - kept;
+    let count = 0;
+    for (let i = kept; i < INNER_MAX; i++) count += words[base + COUNTS + i];
+    this.nodes.copyChildren(node, kept, right, 0, moved);
+    words[base] = kept;
+    nodes.words[nodes.chunkOf(right)][nodes.baseOf(right)] = moved;
+    this.addChild(level + 1, right, this.nodes.scoreAt(right, 0), this.nodes.wordAt(right, INNER_REFS, 0), count);
+    return right;
+  }
+
+  private growRoot(right: number, score: number, ref: Ref, count: number): void {
+    const left = this.root;
+    const root = this.nodes.newNode();
+    const refsAt = this.height === 0 ? LEAF_REFS : INNER_REFS;
+    this.nodes.words[this.nodes.chunkOf(root)][this.nodes.baseOf(root)] = 2;
+    this.nodes.setChild(
+      root,
+      0,
+      left,
+      this.nodes.scoreAt(left, 0),
+      this.nodes.wordAt(left, refsAt, 0),
+      this.total - count,
+    );
+    this.nodes.setChild(root, 1, right, score, ref, count);
+    this.root = root;
+    this.height++;
+    assert(this.height < MAX_HEIGHT, 'height of an ordered index');
+  }
+
+  // ---------------------------------------------------------------- deletion
+
+  /** How many elements, `limit` at most, follow the cursor in its leaf, the one under it included. */
+  runLength(limit: number): number {
+    return Math.min(limit, this.nodes.countOf(this.leaf) - this.at);
+  }
+
+  /** The reference of the element `i` places behind the cursor in its leaf. */
+  refInRun(i: number): Ref {
+    return this.nodes.wordAt(this.leaf, LEAF_REFS, this.at + i);
+  }
+
+  /** Puts the cursor on an element by its place, so that it can be removed or rescored. It is there. */
+  seekElement(place: Place): void {
+    this.descend(place);
+    // The place may be the end of a leaf: then the element is the first of the next, to which another path leads.
+    if (this.at === this.nodes.countOf(this.leaf)) this.seek(this.rankOfCursor());
+  }
+
+  private rankOfCursor(): number {
+    const { nodes } = this;
+    let rank = this.at;
+    for (let level = this.height; level > 0; level--) {
+      const counts = nodes.baseOf(this.pathNode[level]) + COUNTS;
+      const words = nodes.words[nodes.chunkOf(this.pathNode[level])];
+      for (let i = 0; i < this.pathAt[level]; i++) rank += words[counts + i];
+    }
+    return rank;
+  }
+
+  /** Removes {@link runLength} or fewer elements from the cursor on, which was put there by rank or {@link seekElement}. */
+  removeRun(length: number): void {
+    const { nodes, at, leaf } = this;
+    const chunk = nodes.chunkOf(leaf);
+    const base = nodes.baseOf(leaf);
+    const words = nodes.words[chunk];
+    const count = words[base];
+    shiftDown(nodes.doubles[chunk], (base >> 1) + SCORES, at, length, count);
+    shiftDown(words, base + LEAF_REFS, at, length, count);
+    words[base] = count - length;
+    this.addToCounts(-length);
+    if (count === length) return this.removeLeaf();
+    if (at === 0) this.setLeast(1, this.nodes.scoreAt(leaf, 0), this.nodes.wordAt(leaf, LEAF_REFS, 0));
+    if (count - length < LEAF_FEW && this.height > 0) this.mergeLeaf();
+  }
+
+  private removeLeaf(): void {
+    if (this.height === 0) return;
+    const words = this.nodes.words[this.nodes.chunkOf(this.leaf)];
+    const base = this.nodes.baseOf(this.leaf);
+    this.nodes.linkLeaves(words[base + PREVIOUS], words[base + NEXT]);
+    this.nodes.give(this.leaf);
+    this.removeChild(1, this.pathAt[1]);
+  }
+
+  private mergeLeaf(): void {
+    const { nodes } = this;
+    const parent = this.pathNode[1];
+    const at = this.leftOfMerger(1, LEAF_MERGED);
+    if (at < 0) return;
+    const left = this.nodes.childAt(parent, at);
+    const right = this.nodes.childAt(parent, at + 1);
+    const rightWords = nodes.words[nodes.chunkOf(right)];
+    const rightBase = nodes.baseOf(right);
+    const words = nodes.words[nodes.chunkOf(left)];
+    const base = nodes.baseOf(left);
+    const moved = rightWords[rightBase];
+    const from = (rightBase >> 1) + SCORES;
+    const to = (base >> 1) + SCORES + words[base];
+    copyItems(nodes.doubles[nodes.chunkOf(right)], from, nodes.doubles[nodes.chunkOf(left)], to, moved);
+    copyItems(rightWords, rightBase + LEAF_REFS, words, base + LEAF_REFS + words[base], moved);
+    words[base] += moved;
+    this.nodes.linkLeaves(left, rightWords[rightBase + NEXT]);
+    this.dissolve(1, at, right);
+  }
+
+  private mergeInner(level: number): void {
+    const { nodes } = this;
+    const parent = this.pathNode[level + 1];
+    const at = this.leftOfMerger(level + 1, INNER_MERGED);
+    if (at < 0) return;
+    const left = this.nodes.childAt(parent, at);
+    const right = this.nodes.childAt(parent, at + 1);
+    const moved = this.nodes.countOf(right);
+    this.nodes.copyChildren(right, 0, left, this.nodes.countOf(left), moved);
+    nodes.words[nodes.chunkOf(left)][nodes.baseOf(left)] += moved;
+    this.dissolve(level + 1, at, right);
+  }
+
+  /** Of the path's child at this level and its neighbours: the left one of two that fit into one node; -1 when none do. */
+  private leftOfMerger(level: number, limit: number): number {
+    const parent = this.pathNode[level];
+    const at = this.pathAt[level];
+    const size = this.nodes.countOf(this.nodes.childAt(parent, at));
+    if (at + 1 < this.nodes.countOf(parent) && size + this.nodes.countOf(this.nodes.childAt(parent, at + 1)) <= limit)
+      return at;
+    return at > 0 && size + this.nodes.countOf(this.nodes.childAt(parent, at - 1)) <= limit ? at - 1 : -1;
+  }
+
+  /** Child `at` of the path's node at this level has taken in the next one. */
+  private dissolve(level: number, at: number, absorbed: number): void {
+    const { nodes } = this;
+    const words = nodes.words[nodes.chunkOf(this.pathNode[level])];
+    const base = nodes.baseOf(this.pathNode[level]);
+    words[base + COUNTS + at] += words[base + COUNTS + at + 1];
+    nodes.give(absorbed);
+    this.removeChild(level, at + 1);
+  }
+
+  private removeChild(level: number, at: number): void {
+    const { nodes } = this;
+    const node = this.pathNode[level];
+    const words = nodes.words[nodes.chunkOf(node)];
+    const base = nodes.baseOf(node);
+    const length = words[base];
+    shiftDown(nodes.doubles[nodes.chunkOf(node)], (base >> 1) + SCORES, at, 1, length);
+    for (const array of [INNER_REFS, CHILDREN, COUNTS]) shiftDown(words, base + array, at, 1, length);
+    words[base] = length - 1;
+    if (level === this.height) return this.lowerRoot();
+    if (length === 1) {
+      nodes.give(node);
+      return this.removeChild(level + 1, this.pathAt[level + 1]);
+    }
+    if (at === 0) this.setLeast(level + 1, this.nodes.scoreAt(node, 0), this.nodes.wordAt(node, INNER_REFS, 0));
+    if (length - 1 < INNER_FEW) this.mergeInner(level);
+  }
+
+  private lowerRoot(): void {
+    while (this.height > 0 && this.nodes.countOf(this.root) === 1) {
+      const only = this.nodes.childAt(this.root, 0);
+      this.nodes.give(this.root);
+      this.root = only;
+      this.height--;
+    }
+  }
+
+  /** The leaf of the path has so many elements more. */
+  private addToCounts(delta: number): void {
+    const { nodes } = this;
+    this.total += delta;
+    for (let level = this.height; level > 0; level--) {
+      const node = this.pathNode[level];
+      nodes.words[nodes.chunkOf(node)][nodes.baseOf(node) + COUNTS + this.pathAt[level]] += delta;
+    }
+  }
+
+  /** The child that the path takes at this level has another least element. */
+  private setLeast(fromLevel: number, score: number, ref: Ref): void {
+    for (let level = fromLevel; level <= this.height; level++) {
+      this.nodes.setKey(this.pathNode[level], INNER_REFS, this.pathAt[level], score, ref);
+      if (this.pathAt[level] > 0) return;
+    }
+  }
+
+  /** Checks the tree against its elements. */
+  verify(): void {
+    checkIndex(this.nodes, this.elements, this.root, this.height, this.total);
+  }
+}

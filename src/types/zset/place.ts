@@ -1,0 +1,74 @@
+/**
+ * A place between the elements of a sorted set: what one looks for. All elements before it come first in the order of the set,
+ * so the number of them is the rank of the first one behind it.
+ */
+import { compareBytes } from '../../base/bytes.js';
+
+const NOTHING = new Uint8Array(0);
+
+/** Where an element with a given score lies. */
+export const BEFORE = -1;
+export const BEHIND = 1;
+/** Its member decides: ask {@link Place.isAfter}. */
+export const UNDECIDED = 0;
+
+export class Place {
+  private score = 0;
+  /** What an element of this very score is. */
+  private sameScore = UNDECIDED;
+  private byMember = false;
+  /** The element with this very member lies before the place. */
+  private inclusive = false;
+  private buf: Uint8Array = NOTHING;
+  private start = 0;
+  private end = 0;
+
+  /** Where the element with this score and member is, or belongs. */
+  ofElement(score: number, buf: Uint8Array, start: number, end: number): this {
+    this.score = score;
+    this.sameScore = UNDECIDED;
+    this.byMember = false;
+    this.inclusive = false;
+    return this.setMember(buf, start, end);
+  }
+
+  /** Before or behind all elements with this score. */
+  ofScore(score: number, behind: boolean): this {
+    this.score = score;
+    this.sameScore = behind ? BEFORE : BEHIND;
+    this.byMember = false;
+    return this;
+  }
+
+  /** Before or behind all elements. */
+  ofEnd(behind: boolean): this {
+    return this.ofScore(behind ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY, behind);
+  }
+
+  /** Before or behind the element with this member, in a set where all scores are the same. */
+  ofMember(buf: Uint8Array, start: number, end: number, behind: boolean): this {
+    this.byMember = true;
+    this.inclusive = behind;
+    return this.setMember(buf, start, end);
+  }
+
+  private setMember(buf: Uint8Array, start: number, end: number): this {
+    this.buf = buf;
+    this.start = start;
+    this.end = end;
+    return this;
+  }
+
+  sideOf(score: number): typeof BEFORE | typeof BEHIND | typeof UNDECIDED {
+    if (this.byMember) return UNDECIDED;
+    if (score < this.score) return BEFORE;
+    if (score > this.score) return BEHIND;
+    return this.sameScore as typeof BEFORE | typeof BEHIND | typeof UNDECIDED;
+  }
+
+  /** Whether the place is behind the element with this member, whose score left that open. */
+  isAfter(buf: Uint8Array, start: number, end: number): boolean {
+    const order = compareBytes(buf, start, end, this.buf, this.start, this.end);
+    return this.inclusive ? order <= 0 : order < 0;
+  }
+}

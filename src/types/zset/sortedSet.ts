@@ -1,0 +1,186 @@
+/**
+ * A large sorted set, OBJECT ENCODING `skiplist`: its elements by member, and their order.
+ *
+ *   member --> Elements --> entry: member | score (8 bytes, little-endian)
+ *                             ^
+ *   rank, score --> OrderedIndex: score, reference
+ *
+ * Invariants: the index holds every element once, with the score that its entry has; -0 and 0 are the same place.
+ */
+import type { Random } from '../../base/prng.js';
+import type { Elements } from '../../store/elements.js';
+import type { StoredObject } from '../../store/objects.js';
+import type { ByteView, Ref } from '../../store/types.js';
+import type { Ordered } from './ordered.js';
+import { OrderedIndex } from './orderedIndex.js';
+import { Place } from './place.js';
+import { ScoreTable } from './scoreTable.js';
+
+/** This object, the index and the pool of its nodes, with their arrays. */
+const OBJECT_BYTES = 1100;
+/** Runs of elements are removed in portions of this size: no more than a leaf of the index has. */
+const RUN_MAX = 64;
+
+export class SortedSet implements StoredObject, Ordered {
+  private readonly elements: Elements;
+  private readonly scores: ScoreTable;
+  private readonly index: OrderedIndex;
+  private readonly place = new Place();
+
+  /** Over elements that are empty, or whose values are scores already. */
+  constructor(elements: Elements) {
+    this.elements = elements;
+    this.scores = new ScoreTable(elements);
+    this.index = new OrderedIndex(elements);
+    elements.forEach((ref) => {
+      this.order(ref);
+    });
+  }
+
+  get bytesUsed(): number {
+    return OBJECT_BYTES + this.elements.bytesUsed + this.index.bytesUsed;
+  }
+
+  get elementBytes(): number {
+    return this.elements.elementBytes;
+  }
+
+  get indexBytes(): number {
+    return this.elements.indexBytes;
+  }
+
+  get count(): number {
+    return this.elements.count;
+  }
+
+  // ---------------------------------------------------------------- reading
+
+  /** The element with this member; 0 when there is none. */
+  find(buf: Uint8Array, start: number, end: number): Ref {
+    return this.elements.find(buf, start, end);
+  }
+
+  scoreOf(buf: Uint8Array, start: number, end: number): number {
+    const ref = this.elements.find(buf, start, end);
+    return ref === 0 ? Number.NaN : this.storedScore(ref);
+  }
+
+  /** The score of an element. */
+  storedScore(ref: Ref): number {
+    return this.scores.get(ref);
+  }
+
+  /** The member of an element: dies at the next call of any collection of the store. */
+  storedMember(ref: Ref): ByteView {
+    return this.elements.readKey(ref);
+  }
+
+  rankOf(buf: Uint8Array, start: number, end: number): number {
+    const ref = this.elements.find(buf, start, end);
+    if (ref === 0) return -1;
+    return this.index.seekPlace(this.place.ofElement(this.storedScore(ref), buf, start, end));
+  }
+
+  countBefore(place: Place): number {
+    return this.index.seekPlace(place);
+  }
+
+  seek(rank: number): void {
+    this.index.seek(rank);
+  }
+
+  next(): boolean {
+    return this.index.next();
+  }
+
+  previous(): boolean {
+    return this.index.previous();
+  }
+
+  get score(): number {
+    return this.index.score;
+  }
+
+  member(): ByteView {
+    return this.elements.readKey(this.index.ref);
+  }
+
+  /** One step of a scan: see {@link Elements.scan}. */
+  scan(cursor: number, visit: (ref: Ref) => void): number {
+    return this.elements.scan(cursor, visit);
+  }
+
+  /** An element by chance, each with the same probability; 0 when there is none. */
+  random(random: Random): Ref {
+    return this.elements.random(random);
+  }
+
+  // ---------------------------------------------------------------- writing
+
+  /** Adds a member that is not there. Its bytes may lie in the store. Throws StoreFullError. */
+  add(score: number, buf: Uint8Array, start: number, end: number): void {
+    const ref = this.scores.add(score, buf, start, end);
+    this.index.insert(score, ref, this.place.ofElement(score, buf, start, end));
+  }
+
+  /** Gives an element another score. */
+  rescore(ref: Ref, score: number): void {
+    const { buf, start, end } = this.elements.readKey(ref);
+    this.index.seekElement(this.place.ofElement(this.storedScore(ref), buf, start, end));
+    if (!this.index.rescore(score)) {
+      this.index.removeRun(1);
+      this.index.insert(score, ref, this.place.ofElement(score, buf, start, end));
+    }
+    this.scores.set(ref, score);
+  }
+
+  delete(ref: Ref): void {
+    const { buf, start, end } = this.elements.readKey(ref);
+    this.index.seekElement(this.place.ofElement(this.storedScore(ref), buf, start, end));
+    this.index.removeRun(1);
+    this.elements.delete(ref);
+  }
+
+  /** Removes the `count` elements from a rank on; they exist. */
+  removeRange(rank: number, count: number): void {
+    const { index, elements } = this;
+    if (count === 1) {
+      index.seek(rank);
+      const { ref } = index;
+      index.removeRun(1);
+      return elements.delete(ref);
+    }
+    const refs = new Int32Array(Math.min(count, RUN_MAX));
+    for (let left = count; left > 0; ) {
+      index.seek(rank);
+      const length = index.runLength(left);
+      for (let i = 0; i < length; i++) refs[i] = index.refInRun(i);
+      // The index compares members until it has let the elements go.
+      index.removeRun(length);
+      for (let i = 0; i < length; i++) elements.delete(refs[i]);
+      left -= length;
+    }
+  }
+
+  /** Enters an element, whose value is its score, into the index. */
+  private order(ref: Ref): void {
+    const { buf, start, end } = this.elements.readKey(ref);
+    const score = this.storedScore(ref);
+    this.index.insert(score, ref, this.place.ofElement(score, buf, start, end));
+  }
+
+  // ---------------------------------------------------------------- StoredObject
+
+  clone(): SortedSet {
+    return new SortedSet(this.elements.clone());
+  }
+
+  release(): void {
+    this.elements.release();
+  }
+
+  verify(visit: (ref: Ref) => void): void {
+    this.elements.verify(visit);
+    this.index.verify();
+  }
+}

@@ -1,0 +1,37 @@
+/** The keyspace events that a command causes, for comparing two servers. */
+import { textOf } from '../../support/notation.js';
+import { RawClient } from '../../support/rawclient.js';
+
+/** All classes but `x`: when a key is found to be expired is each server's own business. */
+const CLASSES = 'Kg$lshzetdmn';
+
+export class EventListener {
+  readonly #client: RawClient;
+
+  private constructor(client: RawClient) {
+    this.#client = client;
+  }
+
+  static async open(port: number): Promise<EventListener> {
+    const client = await RawClient.connect(port);
+    await client.call('CONFIG', 'SET', 'notify-keyspace-events', CLASSES);
+    await client.call('PSUBSCRIBE', '__keyspace@*__:*');
+    return new EventListener(client);
+  }
+
+  /** What has happened since the last time, in order, one `__keyspace@0__:k set` a line. */
+  async take(): Promise<string> {
+    this.#client.send('PING');
+    let events = '';
+    for (;;) {
+      const reply = await this.#client.read();
+      // The PONG of a subscriber is an array as well, and stands behind all messages sent before.
+      if (reply.type !== 'array' || reply.items.length !== 4) return events;
+      events += `${textOf(reply.items[2])} ${textOf(reply.items[3])}\n`;
+    }
+  }
+
+  close(): void {
+    this.#client.close();
+  }
+}

@@ -1,0 +1,115 @@
+import { describe, expect, it } from 'vitest';
+import { Prng } from '../../../src/base/prng.js';
+import { Quicklist } from '../../../src/types/list/quicklist.js';
+import { BufferListpack } from '../../../src/types/listpack/bufferListpack.js';
+import { ListpackElement } from '../../../src/types/listpack/element.js';
+
+const element = new ListpackElement();
+
+function of(text: string): ListpackElement {
+  const buf = Buffer.from(text, 'latin1');
+  return element.set(buf, 0, buf.length);
+}
+
+function textAt(list: Quicklist): string {
+  const { buf, start, end } = list.current.text();
+  return Buffer.from(buf.subarray(start, end)).toString('latin1');
+}
+
+function contents(list: Quicklist): string[] {
+  const found: string[] = [];
+  for (let more = list.seek(0); more; more = list.next()) found.push(textAt(list));
+  const backward: string[] = [];
+  for (let more = list.seek(-1); more; more = list.previous()) backward.push(textAt(list));
+  expect(backward.reverse()).toEqual(found);
+  return found;
+}
+
+function randomText(random: Prng): string {
+  const kind = random.below(40);
+  if (kind === 0) return 'L'.repeat(5000 + random.below(9000));
+  if (kind < 10) return String(random.below(1000));
+  return 'v'.repeat(random.below(kind < 15 ? 900 : 30)) + String(random.below(5));
+}
+
+describe.each([-1, -2, -5, 1, 3, 100])('random edits with list-max-listpack-size %i', (fill) => {
+  it.each([1, 2, 3])('seed %i', (seed) => {
+    const random = new Prng(seed * 100 + fill);
+    const list = new Quicklist(fill);
+    const model: string[] = [];
+    for (let i = 0; i < 1200; i++) {
+      const text = randomText(random);
+      const at = random.below(model.length + 1);
+      const growing = i % 600 < 450;
+      const kind = random.below(growing ? 10 : 16);
+      if (kind < 4) {
+        list.push(of(text), kind < 2);
+        if (kind < 2) model.unshift(text);
+        else model.push(text);
+      } else if (model.length === 0 || at === model.length) {
+        expect(list.seek(at)).toBe(false);
+      } else if (kind < 7) {
+        const behind = kind === 4;
+        expect(list.seek(at)).toBe(true);
+        list.insert(of(text), behind);
+        model.splice(behind ? at + 1 : at, 0, text);
+      } else if (kind < 9) {
+        expect(list.seek(at - model.length)).toBe(true);
+        list.replace(of(text));
+        model[at] = text;
+      } else if (kind < 14) {
+        expect(list.seek(at)).toBe(true);
+        model.splice(at, 1);
+        const neighbour = kind % 2 === 0 ? model[at] : model[at - 1];
+        expect(kind % 2 === 0 ? list.remove() : list.removeBackward()).toBe(neighbour !== undefined);
+        if (neighbour !== undefined) expect(textAt(list)).toBe(neighbour);
+      } else {
+        const count = random.below(random.below(4) === 0 ? model.length + 5 : 6);
+        list.removeRange(at, count);
+        model.splice(at, count);
+      }
+      list.verify();
+      expect(list.length).toBe(model.length);
+      if (i % 10 === 0) expect(contents(list)).toEqual(model);
+      if (model.length > 0) {
+        const index = random.below(model.length);
+        expect(list.seek(index) && textAt(list)).toBe(model[index]);
+      }
+    }
+    const copy = list.clone();
+    copy.verify();
+    expect(contents(copy)).toEqual(model);
+  });
+});
+
+describe('nodes', () => {
+  it('hold as many bytes as Redis puts into them', () => {
+    const list = new Quicklist(-2);
+    for (let i = 0; i < 2000; i++) list.push(of('12345678x'), false);
+    // An element takes 11 bytes, and Redis reckons with 17 for the next one.
+    expect(list.nodeCount).toBe(Math.ceil(2000 / Math.floor((8192 - 17 - 7) / 11 + 1)));
+    list.verify();
+  });
+
+  it('with a limit by count hold that many elements', () => {
+    const list = new Quicklist(4);
+    for (let i = 0; i < 10; i++) list.push(of(String(i)), true);
+    expect(list.nodeCount).toBe(3);
+    expect(contents(list)).toEqual(['9', '8', '7', '6', '5', '4', '3', '2', '1', '0']);
+  });
+
+  it('take no more memory than their limit and a little', () => {
+    const list = new Quicklist(-2);
+    for (let i = 0; i < 100_000; i++) list.push(of('123456789x'), i % 2 === 0);
+    expect(list.bytesUsed).toBeLessThan(100_000 * 12 * 1.1);
+  });
+
+  it('come from a listpack as it is', () => {
+    const listpack = new BufferListpack();
+    for (const text of ['a', '1', 'b']) listpack.append(of(text));
+    const list = new Quicklist(1);
+    list.appendListpack(listpack.buf, listpack.start, listpack.end, 3);
+    expect([list.nodeCount, ...contents(list)]).toEqual([1, 'a', '1', 'b']);
+    expect(list.onlyListpack?.count).toBe(3);
+  });
+});
