@@ -3,7 +3,8 @@
  *
  *   survey   counts the pages of each class by how full they are: how many could be done without?
  *   mark     the sparsest pages (of equal ones the last, so that whole segments run empty) take no new entries any more
- *   move     a walk through all databases moves the entries that lie in marked pages; a page goes back when it is empty
+ *   move     a walk through all databases, and the large collections on the way, moves the entries that lie in marked pages; a
+ *            page goes back when it is empty
  *   restore  what could not be emptied (entries of a cleared database that waits to be freed) is used again
  *
  * The survey is old by the time it is used, which costs at most a page more or less: correctness rests on nothing but the
@@ -11,6 +12,7 @@
  */
 import type { Database } from './database.js';
 import type { Memory } from './memory.js';
+import type { StoredObject } from './objects.js';
 import { CLASS_BLOCKS, CLASS_COUNT, NO_CLASS } from './sizeClass.js';
 import { type Ref, StoreFullError } from './types.js';
 
@@ -39,6 +41,11 @@ export class Defragmenter {
   private database = 0;
   private cursor = 0;
   private marked = 0;
+  /** Collections of the last bucket of keys whose elements have not all been looked at, and how far the last of them has been. */
+  private readonly collections: StoredObject[] = [];
+  private elementCursor = 0;
+  /** All buckets of the database's keys have been looked at. */
+  private walked = false;
   // Of each class: pages with room by fullness; then the pages to mark, by fullness, and the cut in the last of these.
   private readonly pages = new Int32Array(CLASS_COUNT * FILLS);
   private readonly toKeep = new Int32Array(CLASS_COUNT * FILLS);
@@ -93,6 +100,9 @@ export class Defragmenter {
     this.granule = 0;
     this.database = 0;
     this.cursor = 0;
+    this.collections.length = 0;
+    this.elementCursor = 0;
+    this.walked = false;
   }
 
   /** One unit of a phase that goes through the pages. */
@@ -140,20 +150,33 @@ export class Defragmenter {
     this.enter(MARK);
   }
 
-  /** Looks at one bucket. */
+  /** Looks at one bucket: of a collection that the last bucket of keys has, else the next bucket of keys. */
   private move(): void {
     const db = this.databases[this.database];
     try {
-      this.cursor = db.scan(this.cursor, (ref) => this.look(db, ref));
+      if (this.collections.length > 0) this.moveElements();
+      else {
+        this.cursor = db.scan(this.cursor, (ref) => this.look(db, ref));
+        this.walked = this.cursor === 0;
+      }
     } catch (error) {
       if (!(error instanceof StoreFullError)) throw error;
       return this.enter(RESTORE);
     }
-    if (this.cursor !== 0) return;
+    if (!this.walked || this.collections.length > 0) return;
+    this.walked = false;
     if (++this.database === this.databases.length) this.enter(RESTORE);
   }
 
+  private moveElements(): void {
+    const last = this.collections[this.collections.length - 1];
+    this.elementCursor = last.relocate?.(this.elementCursor) ?? 0;
+    if (this.elementCursor === 0) this.collections.pop();
+  }
+
   private look(db: Database, ref: Ref): void {
+    const object = db.object(ref);
+    if (object?.relocate !== undefined) this.collections.push(object);
     if (db.leavePage(ref)) this.hits++;
     else this.misses++;
   }

@@ -33,6 +33,7 @@ export class Elements implements StoredObject {
   private readonly words: Int32Array[];
   private readonly table: Table;
   private blockBytes = 0;
+  private released = false;
 
   /** See {@link Database.newElements}. */
   constructor(memory: Memory) {
@@ -180,7 +181,36 @@ export class Elements implements StoredObject {
 
   /** Lets all elements go; the collection is of no use afterwards. */
   release(): void {
+    this.released = true;
     this.memory.buryElements(this.table);
+  }
+
+  /** See {@link StoredObject.relocate}. `moved` is told of each element that has another reference now. */
+  relocate(cursor: number, moved?: (from: Ref, to: Ref) => void): number {
+    if (this.released) return 0;
+    return this.table.scan(cursor, (ref) => {
+      if (!this.memory.arena.isLeaving(ref)) return;
+      const to = this.move(ref);
+      moved?.(ref, to);
+      this.memory.freeBlock(ref);
+    });
+  }
+
+  /** Copies an element to another block and makes the table point there. The old block is the caller's to free. */
+  private move(ref: Ref): Ref {
+    const { memory } = this;
+    const keyArea = memory.reader.keyAreaBytes(ref);
+    const word1 = this.word1(ref);
+    const valueArea = (word1 & HANDLE) === 0 ? word1 & VALUE_LENGTH_MASK : HANDLE_AREA_BYTES;
+    const to = memory.allocateFor(ELEMENTS, keyArea, valueArea, false);
+    const words = this.words[to >>> SEGMENT_SHIFT];
+    const at = (to & UNIT_MASK) << 1;
+    words[at] = this.words[ref >>> SEGMENT_SHIFT][(ref & UNIT_MASK) << 1];
+    words[at + 1] = word1;
+    memory.copyPayload(ref, to, keyArea + valueArea);
+    this.table.replace(ref, to);
+    this.blockBytes += memory.blockBytes(to) - memory.blockBytes(ref);
+    return to;
   }
 
   /** Background work: the index of a collection that has shrunk. Answers whether more remains. */

@@ -26,6 +26,11 @@ export interface StoredObject {
   clone(): StoredObject;
   /** The object is no key's value any more: gives back what of it lies elsewhere in the store, without looking at it. */
   release?(): void;
+  /**
+   * Moves the elements of one bucket that lie in pages which are being emptied (defrag.ts) and answers the next cursor; 0
+   * begins, and is answered at the end or when the object was released meanwhile. Throws StoreFullError.
+   */
+  relocate?(cursor: number): number;
   /** Checks its invariants and visits its elements. */
   verify?(visit: (ref: Ref) => void): void;
 }

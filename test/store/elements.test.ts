@@ -72,6 +72,7 @@ class Model {
       maps.clear();
     }
     if (prng.below(3) === 0) this.store.step(1 + prng.below(3));
+    if (prng.below(4) === 0) this.store.defragmenter.step(1 + prng.below(20));
   }
 
   check(): void {
@@ -103,6 +104,7 @@ describe('the elements of large collections', () => {
         model.check();
       }
       model.store.clear();
+      model.store.defragmenter.stop();
       while (model.store.step(100)) {}
       model.store.verify();
       expect(model.store.allocatedBytes()).toBe(0);
@@ -135,6 +137,19 @@ describe('the elements of large collections', () => {
     expect(steps).toBeGreaterThan(50);
     model.store.verify();
     expect(model.store.allocatedBytes()).toBeLessThan(1000);
+  });
+
+  it('move together when most of them are gone', () => {
+    const model = new Model(8, true);
+    const elements = model.make('key');
+    for (let i = 0; i < 50_000; i++) elements.put(bytes(`m${i}`), 0, `m${i}`.length, bytes('value'), 0, 5);
+    for (let i = 0; i < 50_000; i++) if (i % 5 !== 0) elements.delete(elements.find(bytes(`m${i}`), 0, `m${i}`.length));
+    const { defragmenter } = model.store;
+    expect(defragmenter.wastedPercent).toBeGreaterThan(250);
+    while (defragmenter.step(100)) {}
+    expect(defragmenter.wastedPercent).toBeLessThan(100);
+    model.store.verify();
+    for (let i = 0; i < 50_000; i += 5) expect(elements.find(bytes(`m${i}`), 0, `m${i}`.length)).not.toBe(0);
   });
 
   it('small ones take little: a table of eight buckets', () => {
