@@ -66,6 +66,7 @@ export class Server implements ServerPort {
   readonly aof: Aof;
   readonly outbox: Outbox;
   activeExpire = true;
+  cronPaused = false;
   readonly startupMemoryBytes: number;
   /** The port that clients connect to; differs from the directive when that is 0 in tests. */
   port = 0;
@@ -146,6 +147,7 @@ export class Server implements ServerPort {
     const problem = (await this.#startCluster()) ?? (await this.#listen());
     if (problem !== undefined) return problem;
     this.log('warning', 'Server initialized');
+    this.#warnOfMaxmemory(this.config.values.maxmemory);
     this.executor.writeProblem = () => this.#writeProblem();
     if (this.config.values.appendonly) {
       this.executor.loading = true;
@@ -274,9 +276,21 @@ export class Server implements ServerPort {
     return error === undefined ? undefined : `MISCONF Errors writing to the AOF file: ${error}`;
   }
 
+  /** More than the store can hold is no mistake, for long values lie outside; but an operator should know. */
+  #warnOfMaxmemory(limitBytes: number): void {
+    const storeBytes = this.store.limitBytes;
+    if (limitBytes <= storeBytes) return;
+    this.log(
+      'warning',
+      `maxmemory is ${limitBytes} bytes, but keys and values of up to 64 KiB have room for ${storeBytes}: beyond, writes are ` +
+        'refused with an OOM error. Spread larger data over several nodes of a cluster.',
+    );
+  }
+
   #listenToConfig(): void {
     const { config } = this;
     config.onChange('maxmemory', (limitBytes) => {
+      this.#warnOfMaxmemory(limitBytes);
       const usedBytes = this.executor.eviction.usedBytes;
       if (limitBytes === 0 || usedBytes <= limitBytes) return;
       this.log(

@@ -72,6 +72,10 @@ export class Segments {
     return (this.count - this.hollows) * SEGMENT_BYTES;
   }
 
+  get limitBytes(): number {
+    return this.limit * SEGMENT_BYTES;
+  }
+
   /** Takes a page; answers its first granule. */
   takePage(kind: number): number {
     let segment = this.hint[kind];
@@ -152,7 +156,7 @@ export class Segments {
 
   /** Puts memory under a new or hollow segment. */
   private attach(segment: number): void {
-    if (segment >= this.limit) throw new StoreFullError(`all ${this.limit} segments are in use`);
+    if (segment >= this.limit) throw new StoreFullError(`all ${this.limitBytes / (1 << 20)} MiB that references reach are in use`);
     if (segment >= this.kinds.length) this.widen();
     const memory = this.memory();
     this.words[segment] = new Int32Array(memory);

@@ -47,6 +47,14 @@ export class Store {
     return this.memory.arena.usedBytes;
   }
 
+  /**
+   * What the arena can hold at the most: keys, values of up to 64 KiB and the elements of large collections. Longer
+   * values, large lists and streams lie outside.
+   */
+  get limitBytes(): number {
+    return this.memory.arena.segments.limitBytes;
+  }
+
   /** Bytes of address space that the arena holds, written or not. */
   reservedBytes(): number {
     return this.memory.arena.segments.reservedBytes;

@@ -38,6 +38,11 @@ async function serve(...more: string[]): Promise<{ daemon: Daemon; port: number 
 }
 
 describe('what the server prints when it starts', () => {
+  it('warns of a maxmemory beyond what references reach', async () => {
+    const { daemon } = await serve('--maxmemory', '64gb');
+    expect(daemon.output).toMatch(/maxmemory is 68719476736 bytes, but .* have room for 34359738368/);
+  });
+
   // Redis draws its banner on terminals only.
   it.skipIf(ONLY_REDIS)('is a banner with the pid of that very process, the mode and the port', async () => {
     const { daemon, port } = await serve();
