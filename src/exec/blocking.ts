@@ -69,6 +69,11 @@ export class BlockedClients {
   /** Set while {@link serve} runs. */
   #rerunner: Rerunner | undefined;
 
+  /** The command that runs has waited and is being run again. */
+  get rerunning(): boolean {
+    return this.#current !== undefined;
+  }
+
   /** Number of keys that somebody waits for. */
   get keyCount(): number {
     let count = 0;

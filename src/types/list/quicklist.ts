@@ -129,7 +129,10 @@ export class Quicklist implements StoredObject {
   push(element: ListpackElement, atHead: boolean): void {
     let node = atHead ? this.head : this.tail;
     if (node === undefined || !this.takes(node, element)) {
-      node = atHead ? this.newNode(element, undefined, this.head) : this.newNode(element, this.tail, undefined);
+      const expected = this.expectedBytes(node);
+      node = atHead
+        ? this.newNode(element, undefined, this.head, expected)
+        : this.newNode(element, this.tail, undefined, expected);
     }
     if (atHead) node.listpack.prepend(element);
     else node.listpack.append(element);
@@ -235,18 +238,30 @@ export class Quicklist implements StoredObject {
     return fitsListpack(this.fill, bytes, node.count + 1);
   }
 
-  /** A node without elements for this one. */
-  private newNode(element: ListpackElement, previous: Node | undefined, next: Node | undefined): Node {
-    const limit = maxListpackBytes(this.fill);
-    // The second node shows that more will come.
-    const capacity = this.nodeCount === 0 ? 0 : limit >> 2;
-    const node = new Node(new BufferListpack(Math.max(EMPTY_BYTES + element.size, capacity), limit));
+  /**
+   * How large a node will probably become that follows a full one at its end of the list: as large as that. Memory that is
+   * taken at once is not copied and thrown away while it grows; but a second node may remain the last.
+   */
+  private expectedBytes(full: Node | undefined): number {
+    if (full === undefined || full.plain) return 0;
+    return this.nodeCount > 2 ? full.listpack.byteLength : full.listpack.byteLength >> 2;
+  }
+
+  /** A node without elements for this one, with memory for `expectedBytes`. */
+  private newNode(
+    element: ListpackElement,
+    previous: Node | undefined,
+    next: Node | undefined,
+    expectedBytes: number,
+  ): Node {
+    const capacity = Math.max(EMPTY_BYTES + element.size, expectedBytes);
+    const node = new Node(new BufferListpack(capacity, maxListpackBytes(this.fill)));
     node.plain = this.isLarge(element);
     return this.link(node, previous, next);
   }
 
   private addBetween(element: ListpackElement, previous: Node | undefined, next: Node | undefined): void {
-    const node = this.newNode(element, previous, next);
+    const node = this.newNode(element, previous, next, 0);
     node.listpack.append(element);
     this.changed(node, 1);
   }
