@@ -5,6 +5,9 @@
  * to the sum when n more bytes follow it.
  */
 
+import { CHUNK_BYTES, Chunk } from './chunk.js';
+import { isGrowable } from './growable.js';
+
 /** 0xad93d23594c935a9 with its bits in reverse order. */
 const POLYNOMIAL_LOW = 0xac4bc9b5 | 0;
 const POLYNOMIAL_HIGH = 0x95ac9329 | 0;
@@ -46,6 +49,13 @@ export class Crc64 {
 
   /** Adds buf[start, end). */
   update(buf: Uint8Array, start: number, end: number): this {
+    if (end - start <= CHUNK_BYTES || !isGrowable(buf)) return this.add(buf, start, end);
+    const chunk = new Chunk();
+    for (let at = start; at < end; at += CHUNK_BYTES) this.add(chunk.bytes, 0, chunk.load(buf, at, end));
+    return this;
+  }
+
+  private add(buf: Uint8Array, start: number, end: number): this {
     let { low, high } = this;
     let at = start;
     for (; at + 8 <= end; at += 8) {

@@ -62,7 +62,7 @@ export interface CommandContext {
   argInt(i: number): number;
   /** Argument i as a signed 64-bit integer; undefined when it is none. */
   argInt64(i: number): bigint | undefined;
-  /** Argument i is a secret: the slow log must not show it. */
+  /** Argument i is a secret: neither the slow log nor MONITOR may show it. */
   redact(i: number): void;
 
   // --- surroundings ---
@@ -397,6 +397,8 @@ export interface ServerPort {
   readonly cluster: ClusterPort | undefined;
   /** DEBUG SET-ACTIVE-EXPIRE. */
   activeExpire: boolean;
+  /** DEBUG PAUSE-CRON. */
+  cronPaused: boolean;
   /** Changes since the last save. */
   readonly dirty: number;
   /** Instantaneous rates of the last seconds, for INFO. */

@@ -30,6 +30,8 @@ export interface SuspendedCall {
 /** CLIENT PAUSE holds it back (the session keeps a copy), or it blocks: nothing behind it may run now. */
 export const HELD_BACK = 1;
 
+const FULL_TOLD_EVERY_MS = 60_000;
+
 export class Executor extends CommandScope implements Request {
   readonly table: CommandTable;
   readonly keySurvey = newKeySurvey();
@@ -44,6 +46,7 @@ export class Executor extends CommandScope implements Request {
   readonly #peek = new KeyPeek();
   readonly #timer: CallTimer;
   #errorsBefore = 0;
+  #fullToldAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(table: CommandTable, server: ServerPort) {
     super(server);
@@ -186,6 +189,7 @@ export class Executor extends CommandScope implements Request {
     } catch (error) {
       // Thrown before anything changed: the machine, or the store's 32 GiB, has no more memory.
       if (!(error instanceof StoreFullError)) throw error;
+      this.#noteFull(error);
       this.reply.error(errors.OOM);
     }
     command.calls++;
@@ -202,7 +206,8 @@ export class Executor extends CommandScope implements Request {
   /** MONITOR, and the keys that a tracking client has read. */
   #observe(session: Session, command: ResolvedCommand, args: ArgVector): void {
     this.tracking.noteRead(session, command, args);
-    if (!this.monitors.active || this.loading) return;
+    // A command that waited was shown when it came.
+    if (!this.monitors.active || this.loading || this.blocking.rerunning) return;
     this.monitors.feed(session, command, args, this.secretArgs, this.server.clock.nowMs());
   }
 
@@ -242,9 +247,11 @@ export class Executor extends CommandScope implements Request {
     const command = container?.subcommands === undefined ? container : findSubcommand(container, args);
     if (command === undefined) return `Unknown command '${args.text(0)}' reading the append only file`;
     this.beginBatch(session);
+    // What stands there already is for clients.
+    const { length } = this.reply;
     if (session.inMulti && !RUNS_INSIDE_MULTI.has(command.fullName)) session.enqueue(command, args);
     else this.call(session, command, args);
-    this.reply.length = 0;
+    this.reply.length = length;
     return undefined;
   }
 
@@ -253,7 +260,12 @@ export class Executor extends CommandScope implements Request {
       this.propagation.feed(dbIndex, args);
       return;
     }
-    for (const parts of this.instead) this.propagation.feed(dbIndex, parts);
+    const { propagation, instead } = this;
+    // What one command did arrives whole, or not at all.
+    const wraps = instead.length > 1 && !propagation.inTransaction;
+    if (wraps) propagation.beginTransaction();
+    for (const parts of instead) propagation.feed(dbIndex, parts);
+    if (wraps) propagation.endTransaction();
   }
 
   /** Calls took longer than the slow log or the latency monitor allow. See {@link CallTimer}. */
@@ -314,6 +326,16 @@ export class Executor extends CommandScope implements Request {
       this.reply.error(redirected ? error : `EXECABORT Transaction discarded because of: ${reason}`);
     }
     this.#applyReplyMode(session, before);
+  }
+
+  /** Clients are told at every write, the log now and then. */
+  #noteFull(error: StoreFullError): void {
+    if (this.nowMs < this.#fullToldAtMs + FULL_TOLD_EVERY_MS) return;
+    this.#fullToldAtMs = this.nowMs;
+    this.server.log(
+      'warning',
+      `Out of memory: ${error.message}. Writes are refused. Set maxmemory and a policy that evicts, or add nodes.`,
+    );
   }
 
   #countFailure(command: ResolvedCommand): void {

@@ -15,7 +15,7 @@ import { globMatch } from '../base/glob.js';
 import type { Random } from '../base/prng.js';
 import type { PubSubPort, PushClient, SubscriptionKind } from '../commands/pushPorts.js';
 import { ByteEntry, ByteMap } from './byteMap.js';
-import type { PushTarget, Pushes } from './pushes.js';
+import type { Pushes, PushTarget } from './pushes.js';
 
 /** What one subscription takes: its place in two sets. */
 const SUBSCRIPTION_BYTES = 96;

@@ -37,6 +37,8 @@ export function redirection(request: Request): string | undefined {
 export function departure(request: Request): string | undefined {
   const error = redirection(request);
   if (error === undefined) return undefined;
+  // Who waits hears of the cluster first, who asks of the slot.
+  if (error === UNBOUND) return request.server.cluster?.core.stateOk ? UNBOUND : DOWN;
   if (error.startsWith('CLUSTERDOWN')) return error;
   // A slot that is on its way to us may be waited for already.
   const importing = request.server.cluster?.core.importingFrom(request.keySurvey.slot) !== undefined;

@@ -14,7 +14,7 @@ import type { TrackingOptions, TrackingPort, TrackingState } from '../commands/p
 import type { ArgVector } from '../resp/argVector.js';
 import type { ReplyWriter } from '../resp/replyWriter.js';
 import { ByteEntry, ByteMap } from './byteMap.js';
-import type { PushTarget, Pushes } from './pushes.js';
+import type { Pushes, PushTarget } from './pushes.js';
 import type { Session } from './session.js';
 
 /** Where RESP2 clients listen for what is redirected to them. */

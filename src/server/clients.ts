@@ -27,7 +27,7 @@ export class Clients implements ClientsPort, ConnectionHost {
   readonly #config: Config;
   readonly #byId = new Map<number, Connection>();
   readonly #eviction: ClientEviction;
-  blockedCount = 0;
+  #waitingCount = 0;
   blockedWithTimeoutCount = 0;
   #nextId = 1;
   #pauseTimer: NodeJS.Timeout | undefined;
@@ -120,6 +120,13 @@ export class Clients implements ClientsPort, ConnectionHost {
     return this.#byId.size;
   }
 
+  get blockedCount(): number {
+    let count = this.#waitingCount;
+    // Those that CLIENT PAUSE holds back are blocked as well.
+    for (const { session } of this.#byId.values()) if (session.heldBack !== undefined) count++;
+    return count;
+  }
+
   get bytesUsed(): number {
     return this.executor.eviction.clientBuffers.bytesUsed;
   }
@@ -150,11 +157,11 @@ export class Clients implements ClientsPort, ConnectionHost {
     if (connection === undefined) return;
     const { session } = connection;
     const alarm = new Alarm(timeoutMs, () => session.blocked?.('timeout'));
-    this.blockedCount++;
+    this.#waitingCount++;
     if (timeoutMs > 0) this.blockedWithTimeoutCount++;
     session.blocked = (how) => {
       alarm.stop();
-      this.blockedCount--;
+      this.#waitingCount--;
       if (timeoutMs > 0) this.blockedWithTimeoutCount--;
       session.blocked = undefined;
       connection.answer((reply) => answer(reply, how));

@@ -5,6 +5,7 @@ import { clusterCommands } from '../commands/cluster/cluster.js';
 import { connectionCommands } from '../commands/connection/connection.js';
 import type { Command } from '../commands/define.js';
 import { genericCommands } from '../commands/generic/commands.js';
+import { geoCommands } from '../commands/geo/commands.js';
 import { hashCommands } from '../commands/hash/commands.js';
 import { hyperloglogCommands } from '../commands/hyperloglog/commands.js';
 import { introspectionCommands } from '../commands/introspection/introspection.js';
@@ -23,6 +24,7 @@ export const ALL_COMMANDS: readonly Command[] = [
   ...hashCommands,
   ...setCommands,
   ...zsetCommands,
+  ...geoCommands,
   ...streamCommands,
   ...bitmapCommands,
   ...hyperloglogCommands,

@@ -73,11 +73,12 @@ export class Cron {
   #tick(): void {
     const server = this.#server;
     const nowMs = server.clock.nowMs();
-    this.#background();
+    if (!server.cronPaused) this.#background();
     server.refreshGates();
     server.clients.serveBlocked();
     // Expired keys were propagated, and everysec has its second: also when no client says anything.
     server.aof.flush();
+    if (server.cronPaused) return;
     if (nowMs - this.#lastSampleMs >= RATE_SAMPLE_MS) {
       this.#lastSampleMs = nowMs;
       server.rateMeter.sample(nowMs, server.stats);

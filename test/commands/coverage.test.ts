@@ -19,6 +19,10 @@ const NEWER_THAN_THE_REAL_SERVER: Readonly<Record<string, string>> = {
   'docs zrank': 'WITHSCORE',
   'info zrevrank': 'WITHSCORE',
   'docs zrevrank': 'WITHSCORE',
+  'docs geohash': 'no member need be named',
+  'docs geopos': 'no member need be named',
+  'docs georadius': 'the keys behind STORE and STOREDIST have names of their own',
+  'docs georadiusbymember': 'the keys behind STORE and STOREDIST have names of their own',
 };
 
 const ADDED_BY_REDIS_7_2: ReadonlySet<string> = new Set([

@@ -88,6 +88,18 @@ describe('what a server propagates', () => {
     expect(sink.lines).toEqual(['0: DEL k']);
   });
 
+  it('what SPOP takes is told by name, in portions that stand together', () => {
+    const { harness, sink } = recorded();
+    const stream = harness.connect();
+    harness.call(stream, 'SADD', 's', ...Array.from({ length: 5000 }, (_, i) => `m${i}`));
+    sink.lines.length = 0;
+    const popped = harness.call(stream, 'SPOP', 's', '1500');
+    const members = popped.type === 'array' ? popped.items.map((item) => ('text' in item ? item.text : '')) : [];
+    const portions = [members.slice(0, 1024), members.slice(1024)].map((portion) => `0: SREM s ${portion.join(' ')}`);
+    expect(sink.lines).toEqual(['0: MULTI', ...portions, '0: EXEC']);
+    expect(new Set(members).size).toBe(1500);
+  });
+
   it('a transaction stands together even when other clients write in between', () => {
     const { harness, sink } = recorded();
     const [a, b] = [harness.connect(), harness.connect()];
@@ -191,6 +203,43 @@ MULTI
 INCRBYFLOAT q 1.25
 GETDEL q
 EXEC
+HSET h a 1 b 2
+HSET h a 1
+HMSET h a 3
+HSETNX h a 4
+HSETNX h c 4
+HINCRBY h a 0
+HINCRBYFLOAT h a 0.1
+HINCRBYFLOAT h new 3.0e3
+HDEL h none
+HDEL h a none b
+HDEL h c new
+SADD u 1 2 3
+SADD u 1
+SADD u 1 4
+SREM u none
+SREM u 4 none
+SMOVE u u2 1
+SMOVE u u 2
+SMOVE u u2 9
+SADD u2 2
+SMOVE u u2 2
+SUNIONSTORE d u u2
+SINTERSTORE d u u2
+SINTERSTORE d u u2
+SDIFFSTORE d u u2
+SPOP none
+SPOP none 3
+SPOP d
+SPOP u2 0
+SPOP u2 100
+SADD one x
+SPOP one 1
+RPUSH l 3 1 2
+SORT l
+SORT l STORE sorted
+SORT none STORE sorted
+SORT none STORE sorted
 FLUSHDB
 FLUSHDB ASYNC
 SET again 1

@@ -3,7 +3,7 @@ import * as errors from '../../resp/errors.js';
 import { ADMIN, LOADING, NOSCRIPT, STALE } from '../command.js';
 import { type Command, command } from '../define.js';
 import { oneOf } from '../generic/declare.js';
-import { replyHelp, unknownSubcommandOrArity } from '../introspection/help.js';
+import { helpSubcommand, unknownSubcommandOrArity } from '../introspection/help.js';
 import { INVALID_CLIENT_NAME, isPrintableWord } from './clientAttributes.js';
 import { CLIENT_HELP } from './clientHelp.js';
 import { clientKill } from './clientKill.js';
@@ -211,18 +211,7 @@ const clientUnblock = command({
   },
 });
 
-const clientHelp = command({
-  ...COMMON,
-  name: 'help',
-  arity: 2,
-  since: '5.0.0',
-  flags: LOADING | STALE,
-  complexity: 'O(1)',
-  summary: 'Lists the subcommands.',
-  run(ctx) {
-    replyHelp(ctx, CLIENT_HELP);
-  },
-});
+const clientHelp = helpSubcommand({ ...COMMON, since: '5.0.0' }, CLIENT_HELP);
 
 export const client: Command = command({
   name: 'client',

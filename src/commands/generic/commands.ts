@@ -5,6 +5,7 @@ import { keyCommands } from './keys.js';
 import { objectCommands } from './object.js';
 import { relocateCommands } from './relocate.js';
 import { restoreCommands } from './restore.js';
+import { sortCommands } from './sort.js';
 import { ttlCommands } from './ttl.js';
 import { waitCommands } from './wait.js';
 import { walkCommands } from './walk.js';
@@ -18,6 +19,7 @@ export const genericCommands: readonly Command[] = [
   ...walkCommands,
   ...objectCommands,
   ...waitCommands,
+  ...sortCommands,
   ...dumpCommands,
   ...restoreCommands,
 ];

@@ -1,4 +1,21 @@
+import { LOADING, STALE } from '../command.js';
 import type { CommandContext } from '../context.js';
+import { type Command, command } from '../define.js';
+
+/** Declares `<container> HELP`. `lines` as {@link replyHelp} takes them. */
+export function helpSubcommand(declared: Pick<Command, 'group' | 'since' | 'acl'>, lines: readonly string[]): Command {
+  return command({
+    ...declared,
+    name: 'help',
+    arity: 2,
+    flags: LOADING | STALE,
+    complexity: 'O(1)',
+    summary: 'Lists the subcommands.',
+    run(ctx) {
+      replyHelp(ctx, lines);
+    },
+  });
+}
 
 /** Replies to `<container> HELP`: `lines` are the syntax lines, each followed by its indented description. */
 export function replyHelp(ctx: CommandContext, lines: readonly string[]): void {

@@ -8,7 +8,7 @@ import { replyCommandDocs } from './commandDocs.js';
 import { replyCommandInfo } from './commandInfo.js';
 import { ACL_CATEGORIES } from './derive.js';
 import { replyKeys } from './getKeys.js';
-import { replyHelp } from './help.js';
+import { helpSubcommand } from './help.js';
 
 const COMMON = { group: 'server', acl: ['connection'], flags: LOADING | STALE } as const;
 const ANY_ORDER = ['nondeterministic_output_order'] as const;
@@ -178,17 +178,7 @@ const HELP: readonly string[] = [
   '    The keys in a whole command and what it does to each.',
 ];
 
-const commandHelp = command({
-  ...COMMON,
-  name: 'help',
-  arity: 2,
-  since: '5.0.0',
-  complexity: 'O(1)',
-  summary: 'Lists the subcommands.',
-  run(ctx) {
-    replyHelp(ctx, HELP);
-  },
-});
+const commandHelp = helpSubcommand({ ...COMMON, since: '5.0.0' }, HELP);
 
 const commandCommand = command({
   ...COMMON,

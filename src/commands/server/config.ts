@@ -6,7 +6,7 @@ import { ADMIN, LOADING, NOSCRIPT, STALE } from '../command.js';
 import { argTexts } from '../connection/arguments.js';
 import { isLocalAddress } from '../connection/clientAttributes.js';
 import { type Command, command } from '../define.js';
-import { replyHelp } from '../introspection/help.js';
+import { helpSubcommand } from '../introspection/help.js';
 
 const RESTRICTED = ADMIN | NOSCRIPT | LOADING | STALE;
 
@@ -121,18 +121,7 @@ const HELP: readonly string[] = [
   '    Write the present values into the configuration file.',
 ];
 
-const configHelp = command({
-  name: 'help',
-  arity: 2,
-  group: 'server',
-  since: '5.0.0',
-  flags: LOADING | STALE,
-  complexity: 'O(1)',
-  summary: 'Lists the subcommands.',
-  run(ctx) {
-    replyHelp(ctx, HELP);
-  },
-});
+const configHelp = helpSubcommand({ group: 'server', since: '5.0.0' }, HELP);
 
 export const config: Command = command({
   name: 'config',

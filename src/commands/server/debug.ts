@@ -55,7 +55,7 @@ const SUBCOMMANDS: ReadonlyMap<string, DebugSubcommand> = new Map<string, DebugS
     { arity: 3, run: (ctx) => ctx.reply.error('ERR DEBUG LEAK is refused: memory is not lost on purpose here') },
   ],
   ['client-enforce-reply-list', { arity: 3, run: NOTHING_TO_DO }],
-  ['set-skip-checksum-validation', { arity: 3, run: NOTHING_TO_DO }],
+  ['set-skip-checksum-validation', { arity: 3, run: skipChecksums }],
   ['set-disable-deny-scripts', { arity: 3, run: NOTHING_TO_DO }],
   ['quicklist-packed-threshold', { arity: 3, run: setPackedThreshold }],
   ['dict-resizing', { arity: 3, run: NOTHING_TO_DO }],
@@ -132,8 +132,18 @@ function populate(ctx: CommandContext): void {
 }
 
 function setActiveExpire(ctx: CommandContext): void {
-  const value = Number.parseInt(ctx.argText(2), 10);
-  ctx.server.activeExpire = value !== 0 && !Number.isNaN(value);
+  ctx.server.activeExpire = isOn(ctx, 2);
+  ctx.reply.ok();
+}
+
+/** The number that C's atoi finds is the switch. */
+function isOn(ctx: CommandContext, i: number): boolean {
+  const value = Number.parseInt(ctx.argText(i), 10);
+  return value !== 0 && !Number.isNaN(value);
+}
+
+function skipChecksums(ctx: CommandContext): void {
+  ctx.dumps.skipsChecksum = isOn(ctx, 2);
   ctx.reply.ok();
 }
 
@@ -150,10 +160,9 @@ function matchPattern(ctx: CommandContext): void {
   ctx.reply.integer(globMatch(buf, start[2], end[2], buf, start[3], end[3]) ? 1 : 0);
 }
 
-/** The periodic work cannot be stopped; that it goes on is true already. */
 function pauseCron(ctx: CommandContext): void {
-  if (ctx.argIs(2, '0')) ctx.reply.ok();
-  else ctx.reply.error('ERR PAUSE-CRON can only be 0: periodic work is never paused');
+  ctx.server.cronPaused = isOn(ctx, 2);
+  ctx.reply.ok();
 }
 
 /** Clients have no reply buffers of their own that could shrink. */

@@ -2,7 +2,7 @@
 import * as errors from '../../resp/errors.js';
 import { idleSeconds } from '../../store/accessClock.js';
 import type { Database } from '../../store/database.js';
-import { type Ref, TYPE_STRING } from '../../store/types.js';
+import { type Ref, TYPE_SET, TYPE_STRING } from '../../store/types.js';
 import { isSharedInteger } from '../../types/string/encoding.js';
 import { parseIntArgument } from '../connection/arguments.js';
 import type { CommandContext } from '../context.js';
@@ -15,32 +15,49 @@ function rawEntry({ db, buf, start, end, reply }: CommandContext): Ref {
   return ref;
 }
 
+/** What DUMP adds to a value: its type, and behind it version and checksum. */
+const DUMP_ENVELOPE_BYTES = 11;
+
 /** DEBUG OBJECT key */
 export function describeObject(ctx: CommandContext): void {
   const { db } = ctx;
   const ref = rawEntry(ctx);
   if (ref === 0) return;
   const encoding = encodingName(ctx, ref);
-  const { buf, start, end } = db.readValue(ref);
-  const shared = encoding === 'int' && isSharedInteger(buf, start, end);
   const lru = db.getLru(ref);
+  let serializedBytes = 0;
+  ctx.dumps.dump(db, ref, (_, length) => {
+    serializedBytes = length - DUMP_ENVELOPE_BYTES;
+  });
   ctx.reply.simple(
-    `Value at:0x${(ref >>> 0).toString(16).padStart(12, '0')} refcount:${shared ? 2147483647 : 1} ` +
-      `encoding:${encoding} serializedlength:${serializedStringLength(buf, start, end)} ` +
-      `lru:${lru} lru_seconds_idle:${idleSeconds(lru, ctx.nowMs)}`,
+    `Value at:0x${(ref >>> 0).toString(16).padStart(12, '0')} refcount:${isShared(ctx, ref) ? 2147483647 : 1} ` +
+      `encoding:${encoding} serializedlength:${serializedBytes} ` +
+      `lru:${lru} lru_seconds_idle:${idleSeconds(lru, ctx.nowMs)}${encoding === 'quicklist' ? nodeFigures(ctx, ref) : ''}`,
   );
 }
 
-/** Bytes that an RDB file needs for the string: integers of 32 bits are packed, the rest has a length in front. */
-function serializedStringLength(buf: Uint8Array, start: number, end: number): number {
-  const length = end - start;
-  const text = length <= 11 ? Buffer.from(buf.subarray(start, end)).toString('latin1') : '';
-  const value = Number(text);
-  if (text !== '' && Number.isInteger(value) && String(value) === text && value === (value | 0)) {
-    if (value >= -128 && value <= 127) return 2;
-    return value >= -32768 && value <= 32767 ? 3 : 5;
+function isShared(ctx: CommandContext, ref: Ref): boolean {
+  if (encodingName(ctx, ref) !== 'int') return false;
+  const { buf, start, end } = ctx.db.readValue(ref);
+  return isSharedInteger(buf, start, end);
+}
+
+/** Of the nodes of a long list; none of them is ever compressed. */
+function nodeFigures(ctx: CommandContext, ref: Ref): string {
+  const list = ctx.lists.open(ctx.db, ref);
+  let nodes = 0;
+  let bytes = 0;
+  let node: unknown;
+  for (let more = list.seek(0); more; more = list.next()) {
+    if (list.at === node) continue;
+    node = list.at;
+    nodes++;
+    bytes += list.at.end - list.at.start;
   }
-  return length + (length < 64 ? 1 : length < 16384 ? 2 : 5);
+  return (
+    ` ql_nodes:${nodes} ql_avg_node:${(list.length / nodes).toFixed(2)} ` +
+    `ql_listpack_max:${ctx.server.config.values['list-max-listpack-size']} ql_compressed:0 ql_uncompressed_size:${bytes}`
+  );
 }
 
 /** DEBUG SDSLEN key */
@@ -95,12 +112,25 @@ export function tableStats(ctx: CommandContext): void {
 export function tableStatsOfKey(ctx: CommandContext): void {
   const ref = rawEntry(ctx);
   if (ref === 0) return;
+  const count = elementsInTable(ctx, ref);
+  if (count !== undefined) return ctx.reply.verbatim('txt', tableText(count));
   ctx.reply.error('ERR The value stored at the specified key is not represented using an hash table');
 }
 
+/** How many elements the table of a large value has. */
+function elementsInTable(ctx: CommandContext, ref: Ref): number | undefined {
+  const { db } = ctx;
+  const encoding = encodingName(ctx, ref);
+  if (encoding === 'skiplist') return ctx.zsets.read(db, ref).count;
+  if (encoding !== 'hashtable') return undefined;
+  return (db.type(ref) === TYPE_SET ? ctx.sets.at(0) : ctx.hash).open(db, ref).count;
+}
+
 function section(name: string, elements: number): string {
-  return (
-    `[${name} HT]\nHash table 0 stats (main hash table):\n` +
-    (elements === 0 ? 'No stats available for empty dictionaries\n' : ` number of elements: ${elements}\n`)
-  );
+  return `[${name} HT]\n${tableText(elements)}`;
+}
+
+function tableText(elements: number): string {
+  const figures = elements === 0 ? 'No stats available for empty dictionaries' : ` number of elements: ${elements}`;
+  return `Hash table 0 stats (main hash table):\n${figures}\n`;
 }

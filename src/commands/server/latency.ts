@@ -4,7 +4,7 @@ import { ADMIN, type ArgumentDoc, LOADING, NOSCRIPT, STALE } from '../command.js
 import { argTexts } from '../connection/arguments.js';
 import type { CommandContext, ResolvedCommand } from '../context.js';
 import { type Command, command } from '../define.js';
-import { replyHelp } from '../introspection/help.js';
+import { helpSubcommand } from '../introspection/help.js';
 import { latencyGraph, latencyReport } from './latencyReport.js';
 
 const COMMON = { group: 'server', since: '2.8.13', flags: ADMIN | NOSCRIPT | LOADING | STALE } as const;
@@ -169,17 +169,7 @@ const HELP: readonly string[] = [
   '    How the durations of the given commands, or of all, are spread.',
 ];
 
-const latencyHelp = command({
-  ...COMMON,
-  name: 'help',
-  arity: 2,
-  flags: LOADING | STALE,
-  complexity: 'O(1)',
-  summary: 'Lists the subcommands.',
-  run(ctx) {
-    replyHelp(ctx, HELP);
-  },
-});
+const latencyHelp = helpSubcommand({ group: 'server', since: '2.8.13' }, HELP);
 
 export const latency: Command = command({
   name: 'latency',

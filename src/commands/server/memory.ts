@@ -1,9 +1,9 @@
 /** MEMORY: what keys and the server occupy. */
 import * as errors from '../../resp/errors.js';
-import { index, LOADING, READONLY, range, STALE } from '../command.js';
+import { index, READONLY, range } from '../command.js';
 import type { CommandContext, ServerPort } from '../context.js';
 import { type Command, command } from '../define.js';
-import { replyHelp } from '../introspection/help.js';
+import { helpSubcommand } from '../introspection/help.js';
 import { type MemoryFigures, memoryFigures } from './memoryFigures.js';
 
 const EVERY_SHARD = ['nondeterministic_output', 'request_policy:all_shards', 'response_policy:special'] as const;
@@ -228,18 +228,7 @@ const HELP: readonly string[] = [
   '    whatever <count> is.',
 ];
 
-const memoryHelp = command({
-  name: 'help',
-  arity: 2,
-  group: 'server',
-  since: '4.0.0',
-  flags: LOADING | STALE,
-  complexity: 'O(1)',
-  summary: 'Lists the subcommands.',
-  run(ctx) {
-    replyHelp(ctx, HELP);
-  },
-});
+const memoryHelp = helpSubcommand({ group: 'server', since: '4.0.0' }, HELP);
 
 export const memory: Command = command({
   name: 'memory',

@@ -3,7 +3,7 @@ import { ADMIN, LOADING, STALE } from '../command.js';
 import { parseIntArgument } from '../connection/arguments.js';
 import type { CommandContext } from '../context.js';
 import { type Command, command } from '../define.js';
-import { replyHelp, unknownSubcommandOrArity } from '../introspection/help.js';
+import { helpSubcommand, unknownSubcommandOrArity } from '../introspection/help.js';
 import type { SlowCall } from './monitoringPorts.js';
 
 const COMMON = { group: 'server', since: '2.2.12', flags: ADMIN | LOADING | STALE } as const;
@@ -85,18 +85,7 @@ const HELP: readonly string[] = [
   '    Remove all entries.',
 ];
 
-const slowlogHelp = command({
-  ...COMMON,
-  name: 'help',
-  since: '6.2.0',
-  flags: LOADING | STALE,
-  arity: 2,
-  complexity: 'O(1)',
-  summary: 'Lists the subcommands.',
-  run(ctx) {
-    replyHelp(ctx, HELP);
-  },
-});
+const slowlogHelp = helpSubcommand({ group: 'server', since: '6.2.0' }, HELP);
 
 export const slowlog: Command = command({
   name: 'slowlog',

@@ -10,7 +10,7 @@ import { KEY, oneKey } from '../generic/declare.js';
 import { fromArgument, idArgument, integerArgument } from './arguments.js';
 import { CONSUMER, COUNT, GROUP, ID, IDS, MIN_IDLE_TIME, optionalToken, START, STREAM } from './declare.js';
 import { consumerAsking, settle } from './key.js';
-import { groupToClaim } from './pending.js';
+import { groupOf } from './pending.js';
 import { propagateClaim, propagateGroupId } from './propagate.js';
 import { arrayFrom, replyEntryOf, replyId } from './replies.js';
 
@@ -58,7 +58,7 @@ function minIdleArgument(ctx: CommandContext, name: string): number | undefined 
 // -------------------------------------------------------------------- XCLAIM
 
 function runClaim(ctx: CommandContext): void {
-  const found = groupToClaim(ctx);
+  const found = groupOf(ctx, ctx.lookupRead(KEY_ARG));
   if (found === undefined) return;
   const [stream, group] = found;
   const minIdleMs = minIdleArgument(ctx, 'XCLAIM');
@@ -177,6 +177,8 @@ function forget(ctx: CommandContext, group: Group, id: StreamId): boolean {
 
 function runAutoClaim(ctx: CommandContext): void {
   const { from } = ctx.streams;
+  // Redis looks first and reads its arguments then: a miss counts even if they are no good.
+  const ref = ctx.lookupRead(KEY_ARG);
   const minIdleMs = minIdleArgument(ctx, 'XAUTOCLAIM');
   if (minIdleMs === undefined || !fromArgument(ctx, 5, from)) return;
   const claim: Claim = { minIdleMs, deliveredAtMs: undefined, retryCount: -1n, force: false, justId: false };
@@ -190,7 +192,7 @@ function runAutoClaim(ctx: CommandContext): void {
       count = given;
     } else return ctx.reply.error(SYNTAX);
   }
-  const found = groupToClaim(ctx);
+  const found = groupOf(ctx, ref);
   if (found === undefined) return;
   if (count > MAX_COUNT_ALLOCATED) return ctx.reply.error(COUNT_TOO_LARGE);
   const [stream, group] = found;

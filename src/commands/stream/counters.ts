@@ -17,9 +17,13 @@ export function lagOf(stream: Stream, group: Group): bigint | undefined {
   return !known && read === ENTRIES_READ_UNKNOWN ? undefined : stream.entriesAdded.value - read;
 }
 
-/** Whether an entry may have been deleted from `id` on. Only the greatest id deleted is remembered. */
-function hasDeletedFrom(stream: Stream, id: StreamId): boolean {
-  return stream.length > 0 && !stream.maxDeletedId.isZero && id.compare(stream.maxDeletedId) <= 0;
+/**
+ * Whether an entry may have been deleted from `id` on. Only the greatest id deleted is remembered, and like Redis 7.0 we take what
+ * lies before the first entry for read.
+ */
+function hasDeletedFrom({ length, firstId, maxDeletedId }: Stream, id: StreamId): boolean {
+  if (length === 0 || firstId.compare(maxDeletedId) > 0) return false;
+  return id.compare(maxDeletedId) <= 0;
 }
 
 /** How many entries were ever added up to `id`; ENTRIES_READ_UNKNOWN when that cannot be told. */

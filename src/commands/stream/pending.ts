@@ -1,5 +1,6 @@
 /** XACK and XPENDING: what a group has delivered and nobody acknowledged. */
 import { cString, SYNTAX } from '../../resp/errors.js';
+import type { Ref } from '../../store/types.js';
 import type { Consumer, Group } from '../../types/stream/group.js';
 import type { Stream } from '../../types/stream/stream.js';
 import { ZERO } from '../collectionKey.js';
@@ -12,9 +13,9 @@ import { CONSUMER, END, GROUP, IDS, START, STREAM } from './declare.js';
 import { settle, streamOf } from './key.js';
 import { arrayFrom, replyId } from './replies.js';
 
-/** The group of arguments 1 and 2, with its stream; undefined when there is none, which has then been replied. */
-export function groupToClaim(ctx: CommandContext): [Stream, Group] | undefined {
-  const stream = streamOf(ctx, ctx.lookupRead(1), (reply) => reply.error(noKeyOrGroup(ctx)));
+/** The group of argument 2 in the stream `ref`, that of argument 1; undefined when there is none, which has then been replied. */
+export function groupOf(ctx: CommandContext, ref: Ref): [Stream, Group] | undefined {
+  const stream = streamOf(ctx, ref, (reply) => reply.error(noKeyOrGroup(ctx)));
   if (stream === undefined) return undefined;
   const group = stream.groups.get(ctx.argText(2));
   if (group !== undefined) return [stream, group];
@@ -57,7 +58,7 @@ function runPending(ctx: CommandContext): void {
   if (count === undefined) return;
   const { from, to } = ctx.streams;
   if (!fromArgument(ctx, i, from) || !toArgument(ctx, i + 1, to)) return;
-  const found = groupToClaim(ctx);
+  const found = groupOf(ctx, ctx.lookupRead(1));
   if (found === undefined) return;
   const [, group] = found;
   const owner = i + 3 < argc ? group.consumers.get(ctx.argText(i + 3)) : undefined;
@@ -67,7 +68,7 @@ function runPending(ctx: CommandContext): void {
 
 /** How many entries are pending, the first and the last, and how many each consumer has. */
 function replySummary(ctx: CommandContext): void {
-  const found = groupToClaim(ctx);
+  const found = groupOf(ctx, ctx.lookupRead(1));
   if (found === undefined) return;
   const [, group] = found;
   const { pending } = group;

@@ -13,6 +13,9 @@ const MIN_MATCH = 3;
 const MAX_MATCH = 264;
 /** No compressed byte stands for more bytes than this. */
 export const LZF_MAX_RATIO = MAX_MATCH / 2;
+/** After so many bytes it is told whether compression pays: of noise there is no end. */
+const TRIAL_BYTES = 256 * 1024;
+const TRIAL_MIN_SAVED_BYTES = TRIAL_BYTES / 64;
 /** Beyond this the table of places begins anew. */
 const BASE_MAX = 0x3fffffff;
 
@@ -24,7 +27,10 @@ export class LzfCompressor {
   private at = 0;
   private limit = 0;
 
-  /** Writes buf[start, end) compressed to out[at, limit); answers the offset behind it, -1 when it does not fit. */
+  /**
+   * Writes buf[start, end) compressed to out[at, limit); answers the offset behind it, -1 when it does not fit or, in the first
+   * part of a long string, saves next to nothing. The two ranges may not overlap.
+   */
   compress(buf: Uint8Array, start: number, end: number, out: Uint8Array, at: number, limit: number): number {
     this.out = out;
     this.at = at;
@@ -34,7 +40,13 @@ export class LzfCompressor {
     let literalsFrom = start;
     let i = start;
     const lastMatch = end - MIN_MATCH;
+    let trialEnd = start + TRIAL_BYTES;
     while (i <= lastMatch) {
+      if (i >= trialEnd) {
+        const unwritten = i - literalsFrom;
+        if (this.at - at + unwritten > TRIAL_BYTES - TRIAL_MIN_SAVED_BYTES) return -1;
+        trialEnd = end;
+      }
       const hash = hashOf(buf, i);
       const place = start + seen[hash] - base;
       seen[hash] = base + i - start;

@@ -1,6 +1,7 @@
 /** Writes the elements of the RDB format, one after the other, into a buffer that grows. */
 import { parseSafeInt } from '../../base/bytes.js';
 import type { DataRange } from '../../base/copy.js';
+import { isGrowable } from '../../base/growable.js';
 import { LzfCompressor } from './lzf.js';
 import {
   ENCODED_INT8,
@@ -72,11 +73,11 @@ export class RdbOutput {
     this.count64(Number(BigInt.asIntN(32, value >> 32n)), Number(BigInt.asIntN(32, value)));
   }
 
-  /** A time in ms since the epoch: a safe integer, in eight bytes. */
+  /** A time in ms since the epoch, in eight bytes; rounded beyond 2^53. */
   time(ms: number): void {
     this.reserve(8);
     this.buf.writeInt32LE(ms | 0, this.length);
-    this.buf.writeInt32LE(Math.floor(ms / 4294967296), this.length + 4);
+    this.buf.writeInt32LE(Math.floor(ms / 4294967296) | 0, this.length + 4);
     this.length += 8;
   }
 
@@ -126,10 +127,17 @@ export class RdbOutput {
   /** False when compression does not pay; then nothing was written. */
   private compressed(buf: Uint8Array, start: number, end: number): boolean {
     const length = end - start;
-    this.reserve(LZF_HEADER_MAX + length);
+    // Where growable memory is slow to read byte by byte, compression works on a copy.
+    const copied = isGrowable(buf) ? length : 0;
+    this.reserve(LZF_HEADER_MAX + length + copied);
     const out = this.buf;
     const body = this.length + LZF_HEADER_MAX;
-    const bodyEnd = this.lzf.compress(buf, start, end, out, body, body + length - MIN_SAVED_BYTES);
+    const limit = body + length - MIN_SAVED_BYTES;
+    if (copied > 0) out.set(buf.subarray(start, end), body + length);
+    const bodyEnd =
+      copied > 0
+        ? this.lzf.compress(out, body + length, body + length + copied, out, body, limit)
+        : this.lzf.compress(buf, start, end, out, body, limit);
     if (bodyEnd < 0) return false;
     out[this.length++] = ENCODED_LZF;
     this.length = writeLength(out, this.length, bodyEnd - body);

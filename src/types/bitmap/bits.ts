@@ -8,8 +8,8 @@
  * Ranges of bits are inclusive at both ends and lie inside the string. A view's `data` allows any alignment, so words are
  * read four bytes at a time from wherever the string begins.
  */
+import { CHUNK_BYTES, Chunk } from '../../base/chunk.js';
 import type { DataRange } from '../../base/copy.js';
-import { CHUNK_BYTES, Chunk } from './chunk.js';
 
 /** How many bits of a word are set. */
 function onesOf(word: number): number {

@@ -1,6 +1,6 @@
 /** BITOP: strings combined bit by bit, as if the shorter ones ended in zeros. */
+import { CHUNK_BYTES, Chunk } from '../../base/chunk.js';
 import type { DataRange } from '../../base/copy.js';
-import { CHUNK_BYTES, Chunk } from './chunk.js';
 
 export type BitOperation = 'and' | 'or' | 'xor' | 'not';
 

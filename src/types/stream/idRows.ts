@@ -200,19 +200,29 @@ export class IdRows {
     this.row -= kept;
   }
 
-  /** Takes less memory, or joins the chunk behind; stays on the same row. */
+  /** Takes less memory: joins a neighbour, or has less room. Stays on the same row. */
   private shrink(chunk: Chunk): void {
-    const behind = this.chunks[this.chunk + 1];
-    if (behind !== undefined && chunk.count + behind.count <= MAX_ROWS >> 1) {
-      this.resize(chunk, MAX_ROWS >> 1);
-      const { width } = this;
-      chunk.words.set(behind.words.subarray(0, behind.count * width), chunk.count * width);
-      chunk.count += behind.count;
-      this.charge(-chunkBytes(behind));
-      this.chunks.splice(this.chunk + 1, 1);
-    } else {
+    if (this.chunk > 0 && this.join(this.chunk - 1)) {
+      this.chunk--;
+      this.row += this.chunks[this.chunk].count - chunk.count;
+    } else if (!this.join(this.chunk)) {
       this.resize(chunk, Math.max(MIN_ROWS, chunk.count * 2));
     }
+  }
+
+  /** Adds the rows of the chunk behind to the chunk `first`, if both are small; otherwise false. */
+  private join(first: number): boolean {
+    const chunk = this.chunks[first];
+    const behind = this.chunks[first + 1];
+    if (behind === undefined || chunk.count + behind.count > MAX_ROWS >> 1) return false;
+    const rows = chunk.count + behind.count;
+    const { width } = this;
+    if (rows * width > chunk.words.length) this.resize(chunk, Math.min(MAX_ROWS, rows * 2));
+    chunk.words.set(behind.words.subarray(0, behind.count * width), chunk.count * width);
+    chunk.count = rows;
+    this.charge(-chunkBytes(behind));
+    this.chunks.splice(first + 1, 1);
+    return true;
   }
 
   private newChunk(rows: number): Chunk {

@@ -12,7 +12,8 @@ import { RawClient } from '../../support/rawclient.js';
 
 export const REPOSITORY = fileURLToPath(new URL('../../..', import.meta.url));
 export const ONLY_REDIS = process.env.SHOAL_E2E_SERVER === 'redis';
-const SHOAL = join(REPOSITORY, 'bin/shoal-server');
+/** SHOAL_SERVER names another build's start file. */
+const SHOAL = process.env.SHOAL_SERVER ?? join(REPOSITORY, 'bin/shoal-server');
 export const TRIB = join(REPOSITORY, 'bin/trib');
 /** Generous: the machine may be busy. Nothing waits this long unless it fails. */
 const PATIENCE_MS = 20_000;

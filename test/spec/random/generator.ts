@@ -110,6 +110,8 @@ export class CommandGenerator {
   readonly #connections: number;
   readonly #commands: readonly WeightedCommand[];
   readonly #totalWeight: number;
+  readonly #following: (readonly string[])[] = [];
+  #connection = 0;
 
   constructor(random: Random, connections: number, commands: readonly WeightedCommand[]) {
     this.#random = random;
@@ -119,12 +121,21 @@ export class CommandGenerator {
   }
 
   next(): RandomCommand {
+    const following = this.#following.shift();
+    if (following !== undefined) return { connection: this.#connection, args: following };
     let at = this.#random.below(this.#totalWeight);
     for (const [weight, make] of this.#commands) {
       at -= weight;
-      if (at < 0) return { connection: this.#random.below(this.#connections), args: make(this) };
+      if (at >= 0) continue;
+      this.#connection = this.#random.below(this.#connections);
+      return { connection: this.#connection, args: make(this) };
     }
     throw new Error('the weights do not add up');
+  }
+
+  /** The connection of the command that is being made sends this next, with nothing in between. */
+  follow(args: readonly string[]): void {
+    this.#following.push(args);
   }
 
   /** An integer in [0, bound). */

@@ -67,6 +67,6 @@ export const HASH_COMMANDS: readonly WeightedCommand[] = [
     ],
   ],
   [3, (g) => ['HSCAN', g.key(), '0', 'COUNT', '10000', ...options(g)]],
-  [1, (g) => ['HSCAN', g.key(), g.one(['x', ''])]],
+  [1, (g) => ['HSCAN', g.key(), 'x']],
   [1, (g) => ['CONFIG', 'SET', 'hash-max-listpack-entries', g.one(['8', '16', '512'])]],
 ];

@@ -66,6 +66,6 @@ export const SET_COMMANDS: readonly WeightedCommand[] = [
   [2, (g) => ['SRANDMEMBER', g.key()]],
   [4, (g) => ['SRANDMEMBER', g.key(), g.one(['0', '1', '2', '1000', '-5', 'x'])]],
   [3, (g) => ['SSCAN', g.key(), '0', 'COUNT', '10000', ...options(g)]],
-  [1, (g) => ['SSCAN', g.key(), g.one(['x', ''])]],
+  [1, (g) => ['SSCAN', g.key(), 'x']],
   [1, (g) => ['CONFIG', 'SET', 'set-max-intset-entries', g.one(['6', '16', '512'])]],
 ];

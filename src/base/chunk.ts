@@ -1,6 +1,6 @@
 /**
- * Memory that long strings pass through on their way to the word-wise loops. In Node 20 a word read straight from growable
- * memory (base/growable.ts), where long strings live, costs four times as much as one that was copied out before.
+ * Memory that long strings pass through on their way to loops over bytes or words. In Node 20 a word read straight from growable
+ * memory (growable.ts), where long strings live, costs four times as much as one that was copied out before.
  *
  *   string   |  64 KiB  |  64 KiB  |  64 KiB  | rest |
  *                 |
