@@ -67,7 +67,7 @@ export function difference(aHigh: number, aLow: number, bHigh: number, bLow: num
 }
 
 /**
- * Whether bytes from outside are a node that holds together: every count and lp-count right, at least one entry alive.
+ * Whether bytes from outside are a node that holds together: every count and lp-count right, at least one entry, dead or alive.
  * `cursor` is used for the walk.
  */
 export function validateNode(
