@@ -84,10 +84,15 @@ function storeKeys(startFrom: number): readonly KeySpec[] {
   }));
 }
 
-const STORE: readonly ArgumentDoc[] = [
-  { name: 'storekey', type: 'key', token: 'STORE', keySpecIndex: 1, flags: ['optional'] },
-  { name: 'storedistkey', type: 'key', token: 'STOREDIST', keySpecIndex: 2, flags: ['optional'] },
-];
+const STORE: ArgumentDoc = {
+  name: 'store',
+  type: 'oneof',
+  flags: ['optional'],
+  arguments: [
+    { name: 'storekey', type: 'key', token: 'STORE', keySpecIndex: 1 },
+    { name: 'storedistkey', type: 'key', token: 'STOREDIST', keySpecIndex: 2 },
+  ],
+};
 
 function radiusCommand({ name, byMember, stores, since, history = [] }: RadiusVariant): Command {
   const source = { begin: index(1), find: range(0, 1), access: 'RO access' };
@@ -113,7 +118,7 @@ function radiusCommand({ name, byMember, stores, since, history = [] }: RadiusVa
       ...WITH,
       countDoc(byMember ? undefined : '6.2.0'),
       ORDER,
-      ...(stores ? STORE : []),
+      ...(stores ? [STORE] : []),
     ],
     run: (ctx) => runSearch(ctx, 1, { search: false, byMember, stores }),
   });

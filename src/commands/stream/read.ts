@@ -18,13 +18,14 @@ import { arrayFrom, replyEntry, replyEntryOf, replyId, replyRange } from './repl
 const GROUP_IN_XREAD = 'ERR The GROUP option is only supported by XREADGROUP. You called XREAD instead.';
 const NOACK_IN_XREAD = 'ERR The NOACK option is only supported by XREADGROUP. You called XREAD instead.';
 const NO_GROUP_OPTION = 'ERR Missing GROUP option for XREADGROUP';
-const NEWEST_IN_GROUP =
-  'ERR The $ ID is meaningless in the context of XREADGROUP: you want to read the history of this consumer by specifying ' +
-  'a proper ID, or use the > ID to get new messages. The $ ID would just return an empty result set.';
+const newestInGroup = (id: string): string =>
+  `ERR The ${id} ID is meaningless in the context of XREADGROUP: you want to read the history of this consumer by specifying ` +
+  `a proper ID, or use the > ID to get new messages. The ${id} ID would just return an empty result set.`;
 const UNREAD_WITHOUT_GROUP =
   'ERR The > ID can be specified only when calling XREADGROUP using the GROUP <group> <consumer> option.';
 
 const DOLLAR = 0x24;
+const PLUS = 0x2b;
 const GREATER = 0x3e;
 
 /** What the arguments ask for. */
@@ -139,9 +140,15 @@ function resolveIds(ctx: CommandContext, { keysArg, streams, groupArg }: Request
     const idArg = keysArg + streams + i;
     const id = ctx.streams.idAt(i);
     if (isByte(ctx, idArg, DOLLAR)) {
-      if (groupArg !== 0) return refuse(ctx, NEWEST_IN_GROUP);
+      if (groupArg !== 0) return refuse(ctx, newestInGroup('$'));
       if (stream === undefined) id.setMin();
       else id.copy(stream.lastId);
+    } else if (isByte(ctx, idArg, PLUS)) {
+      // Redis 7.4: the last entry there is, or the first to come.
+      if (groupArg !== 0) return refuse(ctx, newestInGroup('+'));
+      if (stream === undefined) id.setMin();
+      else if (stream.length === 0) id.copy(stream.lastId);
+      else ctx.streams.editor.lastLivingId(stream, id).decrement();
     } else if (isByte(ctx, idArg, GREATER)) {
       if (groupArg === 0) return refuse(ctx, UNREAD_WITHOUT_GROUP);
       id.setMax();
