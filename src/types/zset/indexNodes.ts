@@ -55,6 +55,10 @@ export class IndexNodes extends NodePool {
     return this.words[this.chunkOf(node)][this.baseOf(node) + array + at];
   }
 
+  setWord(node: number, array: number, at: number, value: number): void {
+    this.words[this.chunkOf(node)][this.baseOf(node) + array + at] = value;
+  }
+
   childAt(node: number, at: number): number {
     return this.words[this.chunkOf(node)][this.baseOf(node) + CHILDREN + at];
   }

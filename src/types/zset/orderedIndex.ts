@@ -330,6 +330,20 @@ export class OrderedIndex {
     if (this.at === this.nodes.countOf(this.leaf)) this.seek(this.rankOfCursor());
   }
 
+  /** The element at a place, which is there, has another reference from now on. */
+  relocate(place: Place, to: Ref): void {
+    this.seekElement(place);
+    const { nodes } = this;
+    const from = this.ref;
+    nodes.setWord(this.leaf, LEAF_REFS, this.at, to);
+    // The least element of a subtree is named above it, too.
+    for (let level = this.height; level > 0; level--) {
+      const node = this.pathNode[level];
+      const at = this.pathAt[level];
+      if (nodes.wordAt(node, INNER_REFS, at) === from) nodes.setWord(node, INNER_REFS, at, to);
+    }
+  }
+
   private rankOfCursor(): number {
     const { nodes } = this;
     let rank = this.at;

@@ -179,6 +179,13 @@ export class SortedSet implements StoredObject, Ordered {
     this.elements.release();
   }
 
+  relocate(cursor: number): number {
+    return this.elements.relocate(cursor, (_, to) => {
+      const { buf, start, end } = this.elements.readKey(to);
+      this.index.relocate(this.place.ofElement(this.storedScore(to), buf, start, end), to);
+    });
+  }
+
   verify(visit: (ref: Ref) => void): void {
     this.elements.verify(visit);
     this.index.verify();

@@ -74,6 +74,7 @@ for (const [title, limits, steps] of [
               const most = model.map.size - rank;
               model.removeRange(rank, 1 + model.prng.below(growing ? Math.min(3, most) : most));
             }
+            if (step % 8 === 0) model.store.defragmenter.step(5);
             if (step % (steps / 20) === 0) check(model);
           }
           check(model);
@@ -119,4 +120,19 @@ describe('a large sorted set', () => {
     expect(copied).toEqual(pairs);
     model.store.verify();
   });
+});
+
+describe('the elements of a large sorted set', () => {
+  it('move when memory is defragmented, and keep their order', () => {
+    const model = new ZsetModel(3, LARGE);
+    for (let i = 0; i < 30_000; i++) model.set(`m${i}`, model.prng.below(500));
+    for (let i = 0; i < 30_000; i++) if (model.prng.below(6) > 0) model.delete(`m${i}`);
+    const { defragmenter } = model.store;
+    expect(defragmenter.wastedPercent).toBeGreaterThan(200);
+    while (defragmenter.step(100)) {}
+    expect(defragmenter.wastedPercent).toBeLessThan(80);
+    check(model);
+    for (let i = 0; i < 2000; i++) model.set(`m${i}`, model.prng.below(500));
+    check(model);
+  }, 30_000);
 });
