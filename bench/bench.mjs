@@ -7,6 +7,9 @@ import { cpuSeconds, endedChildrenCpuSeconds, machineCpuSeconds } from './procfs
 import { runRedisBenchmark } from './redisBenchmark.mjs';
 import { pinned, ServerPool } from './servers.mjs';
 
+/** What one request weighs in plain ones, to keep a first, short run short. @type {Record<string, number>} */
+export const WEIGHTS = { mset: 10, zrangebyscore: 5, lrange_100: 10, lrange_300: 30, lrange_500: 50, lrange_600: 60 };
+
 /** Neither side snapshots, logs or rewrites in the background while it is measured. */
 const QUIET = ['--save', '', '--appendonly', 'no', '--protected-mode', 'no', '--maxclients', '1000'];
 
@@ -19,6 +22,15 @@ const QUIET = ['--save', '', '--appendonly', 'no', '--protected-mode', 'no', '--
  * @property {string} test
  * @property {number} depth
  * @property {number} size
+ * @property {string[]} [command]   the words of a command to measure, for what redis-benchmark has no test for
+ * @property {number} [seconds]     aimed length of one run, if not the one of all runs
+ * @property {Around} [around]
+ */
+
+/**
+ * Brings a server's data into the state that a run needs, does the run, and rejects if the data show that it did not do
+ * what it was to measure.
+ * @typedef {<Figures>(server: RunningServer, requests: number, run: () => Promise<Figures>) => Promise<Figures>} Around
  */
 
 /**
@@ -144,25 +156,33 @@ export class Bench {
 
   /**
    * Interleaved rounds of one cell: redis, ours, redis, ours ... Every run is sized by the speed seen before, starting
-   * with a short one that is thrown away.
+   * with a short one that is thrown away. Where the data grow or shrink with the requests, both sides get as many: what
+   * takes the slower one the aimed time.
    * @param {Pair} pair
    * @param {RunSpec} spec
    */
   async rounds(pair, spec) {
     const { options } = this;
-    const weight = spec.test === 'mset' ? 10 : 1;
+    const { around, seconds = options.seconds } = spec;
+    const weight = WEIGHTS[spec.test] ?? 1;
     const speed = { redis: 0, ours: 0 };
+    const run = (/** @type {SideName} */ side, /** @type {number} */ requests) => {
+      const plain = () => this.run(pair[side], spec, requests);
+      return around === undefined ? plain() : around(pair[side], requests, plain);
+    };
     for (const side of SIDES) {
       const requests = Math.ceil((5_000 * Math.min(spec.depth, 16)) / weight);
-      speed[side] = (await this.run(pair[side], spec, requests)).requestsPerSecond;
+      speed[side] = (await run(side, requests)).requestsPerSecond;
     }
     /** @type {Record<SideName, RunFigures>[]} */
     const rounds = [];
     for (let round = 0; round < options.rounds; round++) {
       const figures = /** @type {Record<SideName, RunFigures>} */ ({});
+      const slower = Math.min(speed.redis, speed.ours);
       for (const side of SIDES) {
-        const requests = options.requests ?? Math.max(1000, Math.round(speed[side] * options.seconds));
-        figures[side] = await this.run(pair[side], spec, requests);
+        const perSecond = around === undefined ? speed[side] : slower;
+        const requests = options.requests ?? Math.max(1000, Math.round(perSecond * seconds));
+        figures[side] = await run(side, requests);
         speed[side] = figures[side].requestsPerSecond;
       }
       rounds.push(figures);

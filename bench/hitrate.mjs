@@ -4,6 +4,7 @@
  *
  *   node bench/hitrate.mjs [--seconds 60] [--rate 8000] [--keys 20000] [--universe 200000] [--skew 0.9]
  *                          [--policies allkeys-lru,allkeys-lfu,volatile-lru] [--ours redis]
+ *                          [--seed 1] [--seeds 5]     so many runs one after another, with the seeds from --seed on
  *
  * Redis notes the time of a use in seconds, so what is kept has to be replaced in many of them: the pace is slow on purpose.
  * Memory per key differs between the two, so maxmemory follows the number of keys on each side, a step a second.
@@ -13,6 +14,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { Redis } from 'ioredis';
 import { ServerPool } from './servers.mjs';
+import { ratio, ratioWithRange } from './statistics.mjs';
 
 const { values: options } = parseArgs({
   options: {
@@ -22,12 +24,14 @@ const { values: options } = parseArgs({
     universe: { type: 'string', default: '200000' },
     skew: { type: 'string', default: '0.9' },
     seed: { type: 'string', default: '1' },
+    seeds: { type: 'string', default: '1' },
     policies: { type: 'string', default: 'allkeys-lru,allkeys-lfu,volatile-lru' },
     ours: { type: 'string', default: fileURLToPath(new URL('../bin/shoal-server', import.meta.url)) },
   },
 });
 const SECONDS = Number(options.seconds);
 const RATE = Number(options.rate);
+const POLICIES = options.policies.split(',');
 const KEPT = Number(options.keys);
 const UNIVERSE = Number(options.universe);
 const VALUE = 'x'.repeat(100);
@@ -72,6 +76,8 @@ class Cache {
   reads = 0;
   keptSum = 0;
   keptCount = 0;
+  bytesPerKey = 0;
+  limit = 0;
 
   /** @param {string} name @param {string} policy @param {number} port */
   constructor(name, policy, port) {
@@ -132,18 +138,22 @@ const sides = [
   { name: 'redis', command: ['redis-server'] },
 ];
 
-async function main() {
+/**
+ * Every policy on both sides under the same requests, on fresh servers.
+ * @param {number} seed
+ */
+async function run(seed) {
   const pool = new ServerPool({ cores: undefined, tmp: undefined });
-  const random = generator(Number(options.seed));
-  const next = zipf(random);
+  const next = zipf(generator(seed));
+  /** @type {Cache[]} */
   const caches = [];
-  for (const policy of options.policies.split(',')) {
-    for (const side of sides) {
-      const server = await pool.start(side, ['--save', '', '--appendonly', 'no']);
-      caches.push(new Cache(side.name, policy, server.port));
-    }
-  }
   try {
+    for (const policy of POLICIES) {
+      for (const side of sides) {
+        const server = await pool.start(side, ['--save', '', '--appendonly', 'no']);
+        caches.push(new Cache(side.name, policy, server.port));
+      }
+    }
     const first = new Set();
     while (first.size < KEPT) first.add(next());
     for (const cache of caches) await cache.prepare([...first]);
@@ -157,17 +167,28 @@ async function main() {
       const aheadMs = ((batch + 1) * 1000) / BATCHES_PER_SECOND - (performance.now() - startMs);
       if (aheadMs > 0) await sleep(aheadMs);
     }
-    console.log(`took ${((performance.now() - startMs) / 1000).toFixed(0)} s for ${SECONDS} s of load`);
-    for (const { name, policy, hits, reads, keptSum, keptCount } of caches) {
-      const rate = ((100 * hits) / reads).toFixed(2);
-      console.log(
-        `${policy.padEnd(14)} ${name.padEnd(6)} hit rate ${rate} %, ${Math.round(keptSum / keptCount)} keys kept`,
-      );
-    }
+    console.log(`seed ${seed}: took ${((performance.now() - startMs) / 1000).toFixed(0)} s for ${SECONDS} s of load`);
   } finally {
     for (const { client } of caches) client.disconnect();
     await pool.stopAll();
   }
+  return caches;
 }
 
-await main();
+/** @type {Map<string, (number | null)[]>} */
+const ratios = new Map(POLICIES.map((policy) => [policy, []]));
+for (let seed = Number(options.seed); seed < Number(options.seed) + Number(options.seeds); seed++) {
+  const caches = await run(seed);
+  for (const { name, policy, hits, reads, keptSum, keptCount } of caches) {
+    const rate = ((100 * hits) / reads).toFixed(2);
+    console.log(
+      `${policy.padEnd(14)} ${name.padEnd(6)} hit rate ${rate} %, ${Math.round(keptSum / keptCount)} keys kept`,
+    );
+  }
+  for (const policy of POLICIES) {
+    const [ours, redis] = caches.filter((cache) => cache.policy === policy);
+    ratios.get(policy)?.push(ratio(ours.hits / ours.reads, redis.hits / redis.reads));
+  }
+}
+console.log('ours / redis, median (min..max) over the seeds:');
+for (const [policy, of] of ratios) console.log(`${policy.padEnd(14)} ${ratioWithRange(of, 4)}`);

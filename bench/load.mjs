@@ -1,6 +1,6 @@
 /**
  * The harness's own load generator, a process of its own so that it can be pinned: one connection, one batch of
- * commands in flight, every key exactly once (redis-benchmark draws keys at random and never writes them all).
+ * commands in flight, every key and element exactly once (redis-benchmark draws them at random and never writes all).
  *
  * The round trip of a batch is the server's time for it plus a small constant, so the longest one shows the longest
  * stall of the server. Nothing is allocated per batch: numbers are patched into one prepared buffer, and replies land
@@ -14,15 +14,20 @@ import { fileURLToPath } from 'node:url';
 import { collect } from './redisBenchmark.mjs';
 import { pinned } from './servers.mjs';
 
-/** A key is `key:` and 12 digits, as redis-benchmark makes them: 16 bytes. */
-const DIGITS = 12;
+/** Where a number goes: as many digits as signs. Keys are `key:` and 12 digits, as redis-benchmark's: 16 bytes. */
+export const NUMBER = '############';
 
 /**
  * @typedef {object} Job
  * @property {number} port
- * @property {'set' | 'del' | 'probe'} op   probe: GET of a missing key, until `seconds` have passed
+ * @property {'set' | 'del' | 'add' | 'probe'} op   probe: GET of a missing key, until `seconds` have passed
  * @property {string} [prefix]      default `key:`
- * @property {number} [count]       keys 0 .. count-1
+ * @property {number} [count]       commands 0 .. count-1, each on the key of its number
+ * @property {string} [key]         one key for all commands instead
+ * @property {string} [command]     for `add`: RPUSH, HSET ...
+ * @property {string[]} [element]   for `add`: the words of one element, a run of # for its number
+ * @property {number} [elements]    for `add`: elements per command
+ * @property {number} [commandsPerKey]
  * @property {number} [keepEvery]   leaves out the keys whose number it divides
  * @property {number} [size]        value size in bytes
  * @property {number} [pxAt]        expire time of every key, Unix ms
@@ -53,31 +58,55 @@ export async function load(job, cores, signal) {
   return JSON.parse(output);
 }
 
-/** @param {string[]} words */
-const request = (words) => `*${words.length}\r\n${words.map((word) => `$${word.length}\r\n${word}\r\n`).join('')}`;
-
-/**
- * One command with zeros for its number.
- * @param {Job} job
- */
-function template(job) {
-  const key = (job.prefix ?? 'key:') + '0'.repeat(DIGITS);
-  if (job.op === 'probe') return { text: request(['GET', `no${key}`]), reply: '$-1\r\n' };
-  if (job.op === 'del') return { text: request(['DEL', key]), reply: ':1\r\n' };
+/** @param {Job} job */
+function wordsOf(job) {
+  const key = job.key ?? (job.prefix ?? 'key:') + NUMBER;
+  if (job.op === 'probe') return ['GET', `no${key}`];
+  if (job.op === 'del') return ['DEL', key];
+  if (job.op === 'add') {
+    return [
+      job.command ?? '',
+      key,
+      ...Array(job.elements ?? 1)
+        .fill(job.element)
+        .flat(),
+    ];
+  }
   const words = ['SET', key, 'v'.repeat(job.size ?? 16)];
   if (job.pxAt !== undefined) words.push('PXAT', String(job.pxAt));
   if (job.ttlSeconds !== undefined) words.push('EX', String(job.ttlSeconds));
-  return { text: request(words), reply: '+OK\r\n' };
+  return words;
+}
+
+/**
+ * One command, and where its numbers go: the key's (element -1) or that of the n-th element.
+ * @param {Job} job
+ */
+function template(job) {
+  const words = wordsOf(job);
+  const slots = [];
+  let text = `*${words.length}\r\n`;
+  for (const [index, word] of words.entries()) {
+    text += `$${word.length}\r\n`;
+    const run = /#+/.exec(word);
+    if (run !== null) {
+      const element = index < 2 ? -1 : Math.floor((index - 2) / (job.element?.length ?? 1));
+      slots.push({ end: text.length + run.index + run[0].length, digits: run[0].length, element });
+    }
+    text += `${word}\r\n`;
+  }
+  return { text, slots };
 }
 
 /**
  * @param {Buffer} buffer
  * @param {number} end      offset behind the last digit
+ * @param {number} digits
  * @param {number} number
  */
-function patchNumber(buffer, end, number) {
+function patchNumber(buffer, end, digits, number) {
   let rest = number;
-  for (let at = end - 1; at >= end - DIGITS; at--) {
+  for (let at = end - 1; at >= end - digits; at--) {
     buffer[at] = 48 + (rest % 10);
     rest = Math.floor(rest / 10);
   }
@@ -88,21 +117,32 @@ function patchNumber(buffer, end, number) {
  * @returns {Promise<LoadResult>}
  */
 function run(job) {
-  const { text, reply } = template(job);
+  const { text, slots } = template(job);
+  const replyLines = job.command === 'XADD' ? 2 : 1; // a bulk string, or an integer or status
   const batch = job.batch ?? (job.op === 'probe' ? 1 : 64);
   const out = Buffer.from(text.repeat(batch), 'latin1');
   const commandBytes = out.length / batch;
-  const digitsEnd = text.indexOf('0'.repeat(DIGITS)) + DIGITS;
   const count = job.op === 'probe' ? Number.POSITIVE_INFINITY : (job.count ?? 0);
-  const keepEvery = job.keepEvery ?? 0;
+  const { keepEvery = 0, commandsPerKey = 1, elements = 1 } = job;
   const input = Buffer.allocUnsafe(64 * 1024);
   const roundTrips = createHistogram();
   const startedAt = performance.now();
   const endAt = job.op === 'probe' ? startedAt + (job.seconds ?? 1) * 1000 : Number.POSITIVE_INFINITY;
   let next = 0;
   let commands = 0;
-  let missingBytes = 0;
+  let missingLines = 0;
+  let atLineStart = true;
   let sentAt = 0;
+
+  /** Counts reply lines; the offset of an error reply, or -1. @param {number} length */
+  const takeReplies = (length) => {
+    for (let at = 0; at < length; at++) {
+      if (atLineStart && input[at] === 45) return at;
+      atLineStart = input[at] === 10;
+      if (atLineStart) missingLines--;
+    }
+    return -1;
+  };
 
   return new Promise((resolve, reject) => {
     const socket = connect({
@@ -112,13 +152,13 @@ function run(job) {
       onread: {
         buffer: input,
         callback: (length) => {
-          if (input[0] === 45) {
-            reject(new Error(input.toString('latin1', 1, length).split('\r')[0]));
+          const error = takeReplies(length);
+          if (error !== -1) {
+            reject(new Error(input.toString('latin1', error + 1, length).split('\r')[0]));
             socket.destroy();
             return false;
           }
-          missingBytes -= length;
-          if (missingBytes > 0) return true;
+          if (missingLines > 0) return true;
           roundTrips.record(Math.max(1, Math.round((performance.now() - sentAt) * 1e6)));
           sendBatch();
           return true;
@@ -130,18 +170,22 @@ function run(job) {
       while (filled < batch && next < count) {
         const number = next++;
         if (keepEvery !== 0 && number % keepEvery === 0) continue;
-        patchNumber(out, filled++ * commandBytes + digitsEnd, number);
+        for (const { end, digits, element } of slots) {
+          const patch = element < 0 ? Math.floor(number / commandsPerKey) : number * elements + element;
+          patchNumber(out, filled * commandBytes + end, digits, patch);
+        }
+        filled++;
       }
       sentAt = performance.now();
       if (filled === 0 || sentAt >= endAt) return socket.end();
       commands += filled;
-      missingBytes = filled * reply.length;
+      missingLines = filled * replyLines;
       socket.write(filled === batch ? out : out.subarray(0, filled * commandBytes));
     };
     socket.once('connect', sendBatch);
     socket.once('error', reject);
     socket.once('close', () => {
-      if (missingBytes > 0) reject(new Error('the server closed the connection'));
+      if (missingLines > 0) reject(new Error('the server closed the connection'));
       resolve({
         commands,
         seconds: (performance.now() - startedAt) / 1000,

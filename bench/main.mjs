@@ -4,6 +4,8 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, release, totalmem, type } from 'node:os';
 import { dirname, join } from 'node:path';
 import { Bench } from './bench.mjs';
+import { collections, collectionTable } from './collections.mjs';
+import { commands } from './commands.mjs';
 import { memory, memoryTable, stalls, stallTable } from './memory.mjs';
 import { readOptions } from './options.mjs';
 import { versionOf } from './servers.mjs';
@@ -12,9 +14,11 @@ import { aof, cluster, throughput, throughputTable } from './throughput.mjs';
 
 const PARTS = {
   throughput: { title: 'Throughput and latency', measure: throughput, print: throughputTable },
+  commands: { title: "redis-benchmark's default list, and reads", measure: commands, print: throughputTable },
   aof: { title: 'With the append-only file', measure: aof, print: throughputTable },
   cluster: { title: 'Cluster mode, one node that owns all slots', measure: cluster, print: throughputTable },
   memory: { title: 'Memory per key, and stalls while loading', measure: memory, print: memoryTable },
+  collections: { title: 'Memory per collection', measure: collections, print: collectionTable },
   stalls: { title: 'Under pressure', measure: stalls, print: stallTable },
 };
 
@@ -54,6 +58,7 @@ export async function main(argv, root) {
       if (!options.sections.has(name)) continue;
       process.stderr.write(`\n${part.title} ...\n`);
       const rows = await part.measure(bench);
+      if (rows.length === 0) continue; // none of its tests was asked for
       sections[name] = rows;
       print(['', `${part.title}:`, '', /** @type {(rows: any) => string} */ (part.print)(rows)]);
     }

@@ -9,7 +9,7 @@ import { ownAllSlots } from './throughput.mjs';
 /** Keys written and flushed before the first reading, so that code and buffers that every use needs are resident. */
 const WARM_UP_KEYS = 20_000;
 /** After a load, for freed memory to go back to the system. */
-const SETTLE_MS = 1000;
+export const SETTLE_MS = 1000;
 
 /** @typedef {import('./bench.mjs').Bench} Bench */
 /** @typedef {import('./bench.mjs').RunningServer} RunningServer */
@@ -48,7 +48,7 @@ const VARIANTS = [
  * @param {(server: RunningServer) => Promise<Figures>} measure
  * @returns {Promise<Record<'redis' | 'ours', Figures | null>>}
  */
-async function onEachSide(bench, label, args, measure) {
+export async function onEachSide(bench, label, args, measure) {
   /** @type {Record<'redis' | 'ours', Figures | null>} */
   const figures = { redis: null, ours: null };
   for (const side of SIDES) {
@@ -67,10 +67,17 @@ async function onEachSide(bench, label, args, measure) {
 }
 
 /** @param {RunningServer} server */
-function resident(server) {
+export function resident(server) {
   const bytes = residentBytes(server.pid);
   if (bytes === null) throw new Error('no /proc on this system to read resident memory from');
   return bytes;
+}
+
+/** What a server counts itself, in bytes. @param {RunningServer} server */
+export async function usedMemory(server) {
+  const used = infoField(await server.call('INFO', 'memory'), 'used_memory');
+  if (used === undefined) throw new Error('INFO has no used_memory');
+  return Number(used);
 }
 
 /** @param {Bench} bench */
@@ -113,7 +120,7 @@ export async function memory(bench) {
  * @param {RunningServer} server
  * @param {number} keys
  */
-async function expectKeys(server, keys) {
+export async function expectKeys(server, keys) {
   const size = await server.call('DBSIZE');
   if (size !== String(keys)) throw new Error(`loaded ${keys} keys, DBSIZE says ${size}`);
 }
@@ -205,10 +212,9 @@ async function expireStall(bench, server, keys) {
  */
 async function evictionStall(bench, server, keys) {
   await bench.load({ port: server.port, op: 'set', count: keys, size: 16 });
-  const used = infoField(await server.call('INFO', 'memory'), 'used_memory');
-  if (used === undefined) throw new Error('INFO has no used_memory to set the limit by');
+  const used = await usedMemory(server);
   await server.call('CONFIG', 'SET', 'maxmemory-policy', 'allkeys-lru');
-  await server.call('CONFIG', 'SET', 'maxmemory', used);
+  await server.call('CONFIG', 'SET', 'maxmemory', String(used));
   const pressed = await bench.load({ port: server.port, op: 'set', prefix: 'new:', count: keys, size: 16 });
   const evicted = Number(infoField(await server.call('INFO', 'stats'), 'evicted_keys'));
   if (!(evicted > keys / 2)) throw new Error(`only ${evicted} keys were evicted`);
@@ -241,7 +247,7 @@ export const stallTable = (rows) =>
  * @param {number | null | undefined} ours
  * @param {number | null | undefined} redis
  */
-function progress(label, unit, ours, redis) {
+export function progress(label, unit, ours, redis) {
   process.stderr.write(
     `  ${label}: ${pair(ours ?? null, redis ?? null, 1)} ${unit}, ratio ${figure(ratio(ours, redis))}\n`,
   );

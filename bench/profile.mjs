@@ -9,6 +9,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Argument, Command } from 'commander';
+import { WEIGHTS } from './bench.mjs';
+import { withData } from './commands.mjs';
 import { load } from './load.mjs';
 import { runRedisBenchmark } from './redisBenchmark.mjs';
 import { pinned, ServerPool, versionOf } from './servers.mjs';
@@ -74,7 +76,7 @@ function nameOf({ functionName, url, lineNumber }) {
 async function main() {
   const command = new Command('node bench/profile.mjs')
     .description('Profiles the built server under one workload of redis-benchmark.')
-    .addArgument(new Argument('[test]', 'test of redis-benchmark: get, set, incr, mset, lpush ...').default('get'))
+    .addArgument(new Argument('[test]', 'test of redis-benchmark, or xadd, hget, zrangebyscore').default('get'))
     .addArgument(new Argument('[depth]', 'pipeline depth').default(16).argParser(Number))
     .option('--seconds <s>', 'length of the measured run', Number, 4)
     .option('--size <bytes>', 'value size', Number, 16)
@@ -110,12 +112,21 @@ async function main() {
     const server = await pool.start(side, ['--save', '', '--appendonly', 'no', ...words(options.serverArgs)]);
     const { keys, size, clients } = options;
     await load({ port: server.port, op: 'set', count: keys, size }, clientCores);
-    const run = { prefix: pinned(clientCores, []), port: server.port, test, depth, size, keys, clients };
-    const warm = await runRedisBenchmark({ ...run, requests: 10_000 * Math.min(depth, 16) });
-    const fromUs = monotonicUs();
-    const requests = Math.max(1000, Math.round(warm.requestsPerSecond * options.seconds));
-    const report = await runRedisBenchmark({ ...run, requests });
-    const toUs = monotonicUs();
+    const spec = withData({ test, depth, size }, { load: (job) => load(job, clientCores), keys, clients });
+    const run = { prefix: pinned(clientCores, []), port: server.port, keys, clients, ...spec };
+    let fromUs = 0;
+    let toUs = 0;
+    const measure = (/** @type {number} */ requests) => {
+      const plain = async () => {
+        fromUs = monotonicUs();
+        const report = await runRedisBenchmark({ ...run, requests });
+        toUs = monotonicUs();
+        return report;
+      };
+      return spec.around === undefined ? plain() : spec.around(server, requests, plain);
+    };
+    const warm = await measure(Math.ceil((10_000 * Math.min(depth, 16)) / (WEIGHTS[test] ?? 1)));
+    const report = await measure(Math.max(1000, Math.round(warm.requestsPerSecond * options.seconds)));
     await server.stop();
     if (!readdirSync(results).includes(name)) throw new Error('the server left no profile: it did not end by itself');
     const file = join(results, name);

@@ -33,7 +33,8 @@ export function parseReport(text) {
  * @param {object} run
  * @param {string[]} run.prefix       the taskset words, or none
  * @param {number} run.port
- * @param {string} run.test
+ * @param {string} run.test           name of one of its tests
+ * @param {string[]} [run.command]    or the words of a command to measure instead
  * @param {number} run.depth
  * @param {number} run.size           value size in bytes
  * @param {number} run.keys           keyspace
@@ -51,8 +52,9 @@ export async function runRedisBenchmark(run) {
     '-c': run.clients,
     '-n': run.requests,
   };
-  const args = ['-h', '127.0.0.1', '-t', run.test, '--precision', '3'];
+  const args = ['-h', '127.0.0.1', '--precision', '3'];
   for (const [flag, value] of Object.entries(numbers)) args.push(flag, String(value));
+  args.push(...(run.command ?? ['-t', run.test]));
   const [program, ...rest] = [...run.prefix, 'redis-benchmark', ...args];
   const startedAt = performance.now();
   const { code, output } = await collect(program, rest, run.signal);

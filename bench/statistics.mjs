@@ -37,12 +37,15 @@ export function figure(value, digits = 2) {
  */
 export const pair = (ours, redis, digits = 2) => `${figure(ours, digits)} / ${figure(redis, digits)}`;
 
-/** @param {(number | null)[]} ratios */
-export function ratioWithRange(ratios) {
+/**
+ * @param {(number | null)[]} ratios
+ * @param {number} [digits]
+ */
+export function ratioWithRange(ratios, digits = 2) {
   const middle = median(ratios);
   if (middle === null) return NOT_MEASURED;
   const known = /** @type {number[]} */ (ratios);
-  return `${figure(middle)} (${figure(Math.min(...known))}..${figure(Math.max(...known))})`;
+  return `${figure(middle, digits)} (${figure(Math.min(...known), digits)}..${figure(Math.max(...known), digits)})`;
 }
 
 /** @param {number | null} share */

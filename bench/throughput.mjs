@@ -15,9 +15,12 @@ import { figure, median, pair, percent, ratio, ratioWithRange, table } from './s
  * @property {string} [reason]   why it failed
  */
 
+/** Tests whose requests have no value of a chosen size. */
+const WITHOUT_VALUE = ['ping_inline', 'ping_mbulk', 'incr', 'sadd', 'spop', 'zadd', 'zpopmin', 'zrangebyscore'];
+
 /** @param {import('./bench.mjs').RunSpec} spec */
 export function labelOf({ test, depth, size }) {
-  const value = test === 'incr' ? '' : size < 1024 ? ` ${size} B` : ` ${size / 1024} KiB`;
+  const value = WITHOUT_VALUE.includes(test) ? '' : size < 1024 ? ` ${size} B` : ` ${size / 1024} KiB`;
   return `${test.toUpperCase()}${test === 'mset' ? ' of 10' : ''}${value}, depth ${depth}`;
 }
 
@@ -79,7 +82,7 @@ export async function ownAllSlots(server) {
  * @param {import('./bench.mjs').RunningServer} server
  * @param {number} size
  */
-async function loadKeyspace(bench, server, size) {
+export async function loadKeyspace(bench, server, size) {
   const reason = bench.tooLarge(bench.options.keys, size);
   if (reason !== null) throw new Error(reason);
   await bench.load({ port: server.port, op: 'set', count: bench.options.keys, size });
@@ -93,7 +96,7 @@ async function loadKeyspace(bench, server, size) {
  * @param {string} [suffix]
  * @returns {Promise<Row[]>}
  */
-async function measureCells(bench, cells, args, prepare, suffix = '') {
+export async function measureCells(bench, cells, args, prepare, suffix = '') {
   /** @type {Row[]} */
   const rows = [];
   /** @type {import('./bench.mjs').Pair | null} */
