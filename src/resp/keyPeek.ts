@@ -3,11 +3,15 @@
  * all at once instead of one after the other. A guess and nothing more: it understands requests as clients write them, takes
  * the first argument for a key, and stops at whatever looks otherwise; the parser alone decides what a request is.
  */
+import { equalBytes } from '../base/bytes.js';
 
 const STAR = 0x2a;
 const DOLLAR = 0x24;
 const CR = 0x0d;
 const ZERO = 0x30;
+
+/** Where fields and members mostly are: behind the key. */
+const MEMBER_ARG = 2;
 
 /** Requests that are looked at together: enough for the memory's own queue, few enough to stay in the first-level cache. */
 export const PEEK_REQUESTS = 16;
@@ -18,12 +22,18 @@ export class KeyPeek {
   readonly end = new Int32Array(PEEK_REQUESTS);
   /** How many keys were found. */
   count = 0;
+  /** The argument behind each key, or nothing (0, 0): perhaps a field or a member. */
+  readonly nextStart = new Int32Array(PEEK_REQUESTS);
+  readonly nextEnd = new Int32Array(PEEK_REQUESTS);
+  /** All keys are the same one. */
+  oneKey = false;
   #pos = 0;
 
   /** Looks at the requests from buf[pos] on. Answers where the first one begins that was not looked at. */
   look(buf: Uint8Array, pos: number, end: number): number {
     this.buf = buf;
     this.count = 0;
+    this.oneKey = true;
     let at = pos;
     for (let i = 0; i < PEEK_REQUESTS; i++) {
       const next = this.#request(buf, at, end);
@@ -40,6 +50,8 @@ export class KeyPeek {
     if (argc < 1) return -1;
     let keyStart = 0;
     let keyEnd = 0;
+    let nextStart = 0;
+    let nextEnd = 0;
     for (let i = 0; i < argc; i++) {
       if (this.#pos >= end || buf[this.#pos] !== DOLLAR) return -1;
       const length = this.#number(buf, this.#pos + 1, end);
@@ -47,15 +59,25 @@ export class KeyPeek {
       if (i === 1) {
         keyStart = this.#pos;
         keyEnd = keyStart + length;
+      } else if (i === MEMBER_ARG) {
+        nextStart = this.#pos;
+        nextEnd = nextStart + length;
       }
       this.#pos += length + 2;
       if (this.#pos > end) return -1;
     }
     if (argc > 1) {
+      this.nextStart[this.count] = nextStart;
+      this.nextEnd[this.count] = nextEnd;
       this.start[this.count] = keyStart;
       this.end[this.count++] = keyEnd;
+      if (this.oneKey && this.count > 1) this.oneKey = this.#isFirstKey(buf, keyStart, keyEnd);
     }
     return this.#pos;
+  }
+
+  #isFirstKey(buf: Uint8Array, start: number, end: number): boolean {
+    return end - start === this.end[0] - this.start[0] && equalBytes(buf, start, end, buf, this.start[0]);
   }
 
   /** The digits from `at` to the end of their line; leaves the position behind it. -1 when they are none, or many. */

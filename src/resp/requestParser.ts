@@ -33,6 +33,9 @@ const STAR = 0x2a;
 const DOLLAR = 0x24;
 const MINUS = 0x2d;
 const ZERO = 0x30;
+const SPACE = 0x20;
+const DOUBLE_QUOTE = 0x22;
+const SINGLE_QUOTE = 0x27;
 
 /** Below every count that can be spelled. */
 const NOT_A_NUMBER = Number.NEGATIVE_INFINITY;
@@ -160,12 +163,19 @@ export class RequestParser {
   }
 
   #inline(buf: Uint8Array, end: number, args: ArgVector): ParseResult {
-    const newline = buf.subarray(0, end).indexOf(LF, this.pos);
-    if (newline < 0) {
+    let newline = this.pos;
+    while (newline < end && buf[newline] !== LF) newline++;
+    if (newline === end) {
       if (end - this.pos > INLINE_MAX_BYTES) return this.#fail('too big inline request');
       return this.#incomplete(1);
     }
     const lineEnd = newline > this.pos && buf[newline - 1] === CR ? newline - 1 : newline;
+    if (pushPlainWords(buf, this.pos, lineEnd, args)) {
+      this.pos = newline + 1;
+      args.buf = buf;
+      return args.argc === 0 ? EMPTY : REQUEST;
+    }
+    args.argc = 0;
     const line = Buffer.from(buf.buffer, buf.byteOffset + this.pos, lineEnd - this.pos).toString('latin1');
     const words = splitArgs(line);
     if (words === undefined) return this.#fail('unbalanced quotes in request');
@@ -191,6 +201,24 @@ export class RequestParser {
     this.error = text;
     return PROTOCOL_ERROR;
   }
+}
+
+/** Words between spaces, as nearly every inline request is. False when anything else is in the line. */
+function pushPlainWords(buf: Uint8Array, start: number, end: number, args: ArgVector): boolean {
+  let wordStart = -1;
+  for (let i = start; i < end; i++) {
+    const c = buf[i];
+    if (c === SPACE) {
+      if (wordStart >= 0) args.push(wordStart, i);
+      wordStart = -1;
+    } else if (c < SPACE || c === DOUBLE_QUOTE || c === SINGLE_QUOTE) {
+      return false;
+    } else if (wordStart < 0) {
+      wordStart = i;
+    }
+  }
+  if (wordStart >= 0) args.push(wordStart, end);
+  return true;
 }
 
 /** A decimal count as Redis reads it (no sign but '-', no leading zeros); NOT_A_NUMBER otherwise. */

@@ -19,7 +19,7 @@ import type { StoredObject } from './objects.js';
 import { randomEntry } from './sampling.js';
 import { SEGMENT_SHIFT, UNIT_MASK } from './segments.js';
 import { Table } from './table.js';
-import { ByteView, ENCODING_DEFAULT, type Ref, TYPE_STRING } from './types.js';
+import { ByteView, CACHED_ENTRIES, ENCODING_DEFAULT, type Ref, TYPE_STRING } from './types.js';
 
 /** What the JavaScript objects of a collection take: this one, its table and their arrays. */
 const OBJECT_BYTES = 480;
@@ -177,6 +177,12 @@ export class Elements implements StoredObject {
       copy.add(key.buf, key.start, key.end, value.buf, value.start, value.end);
     });
     return copy;
+  }
+
+  fetchAhead(buf: Uint8Array, starts: Int32Array, ends: Int32Array, count: number): void {
+    if (this.table.count <= CACHED_ENTRIES) return;
+    this.memory.hasher.hashAhead(buf, starts, ends, 0, 1, count);
+    this.memory.fetcher.fetch(this.table, this.memory.hasher.aheadHash, count);
   }
 
   /** Lets all elements go; the collection is of no use afterwards. */

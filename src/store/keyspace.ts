@@ -33,13 +33,10 @@ import { capacityFor, LargeBytes, type ObjectTable, type StoredObject } from './
 import { SEGMENT_SHIFT, UNIT_MASK } from './segments.js';
 import { SlotIndex } from './slots.js';
 import { Table } from './table.js';
-import { ByteView, ENCODING_RAW, NO_EXPIRE, type Ref } from './types.js';
+import { ByteView, CACHED_ENTRIES, ENCODING_RAW, NO_EXPIRE, type Ref } from './types.js';
 
 /** Blocks up to this size are never thought too large for their value. */
 const SMALL_BLOCK_BYTES = 64;
-
-/** Entries that caches hold: some 16 thousand of them take a megabyte, the second-level cache of today's servers. */
-const CACHED_ENTRIES = 16_384;
 
 export class Keyspace {
   readonly index: number;
@@ -102,13 +99,27 @@ export class Keyspace {
    * at once. Holds until the store's forgetAhead(); the buffer must not change before.
    */
   fetchAhead(buf: Uint8Array, starts: Int32Array, ends: Int32Array, first: number, step: number, count: number): void {
+    if (this.table.count <= CACHED_ENTRIES) return;
     this.hasher.hashAhead(buf, starts, ends, first, step, count);
     this.memory.fetcher.fetch(this.table, this.hasher.aheadHash, count);
   }
 
-  /** False while the processor's caches hold all that finding a key needs. */
+  /** The same for elements of one large collection: `count` of them, in ranges of the same buffer as the key. */
+  fetchElements(
+    buf: Uint8Array,
+    keyStart: number,
+    keyEnd: number,
+    starts: Int32Array,
+    ends: Int32Array,
+    count: number,
+  ): void {
+    const ref = this.find(buf, keyStart, keyEnd);
+    if (ref !== 0) this.object(ref)?.fetchAhead?.(buf, starts, ends, count);
+  }
+
+  /** False while the processor's caches hold all that finding a key or an element needs. */
   get isWorthFetching(): boolean {
-    return this.table.count > CACHED_ENTRIES;
+    return this.table.count > CACHED_ENTRIES || this.memory.elementCount > CACHED_ENTRIES;
   }
 
   type(ref: Ref): number {

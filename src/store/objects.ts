@@ -26,6 +26,8 @@ export interface StoredObject {
   clone(): StoredObject;
   /** The object is no key's value any more: gives back what of it lies elsewhere in the store, without looking at it. */
   release?(): void;
+  /** Elements in these ranges of `buf` will be asked for soon: see {@link Database.fetchAhead}. */
+  fetchAhead?(buf: Uint8Array, starts: Int32Array, ends: Int32Array, count: number): void;
   /**
    * Moves the elements of one bucket that lie in pages which are being emptied (defrag.ts) and answers the next cursor; 0
    * begins, and is answered at the end or when the object was released meanwhile. Throws StoreFullError.

@@ -156,7 +156,8 @@ export class Segments {
 
   /** Puts memory under a new or hollow segment. */
   private attach(segment: number): void {
-    if (segment >= this.limit) throw new StoreFullError(`all ${this.limitBytes / (1 << 20)} MiB that references reach are in use`);
+    if (segment >= this.limit)
+      throw new StoreFullError(`all ${this.limitBytes / (1 << 20)} MiB that references reach are in use`);
     if (segment >= this.kinds.length) this.widen();
     const memory = this.memory();
     this.words[segment] = new Int32Array(memory);

@@ -53,4 +53,16 @@ describe('a look ahead in a pipeline', () => {
     const first = request('GET', 'a');
     expect(look(first + odd + first)).toEqual({ keys: ['a'], next: first.length });
   });
+
+  it('tells when all keys are one, and what stands behind them', () => {
+    const peek = new KeyPeek();
+    const text = request('SADD', 'set', 'one') + request('SCARD', 'set') + request('HSET', 'set', 'two', 'x');
+    peek.look(Buffer.from(text), 0, text.length);
+    expect(peek.oneKey).toBe(true);
+    const behind = [0, 1, 2].map((i) => text.slice(peek.nextStart[i], peek.nextEnd[i]));
+    expect(behind).toEqual(['one', '', 'two']);
+    const other = text + request('SADD', 'sex', 'one');
+    peek.look(Buffer.from(other), 0, other.length);
+    expect(peek.oneKey).toBe(false);
+  });
 });

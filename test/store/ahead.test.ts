@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Prng } from '../../src/base/prng.js';
-import { AHEAD, NO_EXPIRE } from '../../src/store/types.js';
+import { AHEAD, CACHED_ENTRIES, NO_EXPIRE, TYPE_SET } from '../../src/store/types.js';
 import { newStore } from './model.js';
 
 /** Keys of several lengths, one behind the other in one buffer, as in a pipeline. */
@@ -55,4 +55,42 @@ describe('keys that are fetched ahead', () => {
       expect(db.size).toBe(held.size);
     });
   }
+
+  it('are found as without among the elements of a collection', () => {
+    const prng = new Prng(9);
+    const store = newStore(9);
+    const db = store.databases[0];
+    const key = Buffer.from('collection');
+    const elements = db.newElements();
+    db.putObject(TYPE_SET, 1, key, 0, key.length, elements, NO_EXPIRE);
+    const held = new Set<string>();
+    // More than caches hold: below that nothing is fetched.
+    for (let i = 0; i < CACHED_ENTRIES + 5000; i++) {
+      const member = Buffer.from(`m${i}`);
+      elements.put(member, 0, member.length, member, 0, 0);
+      held.add(`m${i}`);
+    }
+    for (let batch = 0; batch < 500; batch++) {
+      const members = Array.from({ length: AHEAD }, () => `m${prng.below(40_000)}`);
+      const { buf, starts, ends } = ranges(['collection', ...members]);
+      db.fetchElements(buf, 0, key.length, starts.subarray(1), ends.subarray(1), AHEAD);
+      members.forEach((member, i) => {
+        const [start, end] = [starts[i + 1] as number, ends[i + 1] as number];
+        expect(db.find(buf, 0, key.length)).not.toBe(0);
+        const ref = elements.find(buf, start, end);
+        expect(ref !== 0, member).toBe(held.has(member));
+        if (ref !== 0) {
+          elements.delete(ref);
+          held.delete(member);
+        } else {
+          elements.add(buf, start, end, buf, start, start);
+          held.add(member);
+        }
+      });
+      store.forgetAhead();
+      buf.fill('x');
+    }
+    store.verify();
+    expect(elements.count).toBe(held.size);
+  });
 });

@@ -179,6 +179,10 @@ export class SortedSet implements StoredObject, Ordered {
     this.elements.release();
   }
 
+  fetchAhead(buf: Uint8Array, starts: Int32Array, ends: Int32Array, count: number): void {
+    this.elements.fetchAhead(buf, starts, ends, count);
+  }
+
   relocate(cursor: number): number {
     return this.elements.relocate(cursor, (_, to) => {
       const { buf, start, end } = this.elements.readKey(to);
