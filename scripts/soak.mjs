@@ -112,9 +112,13 @@ while (Date.now() < endMs || cycles < 4) {
   }
   cycles++;
   const mib = (/** @type {number} */ bytes) => Math.round(bytes / (1 << 20));
-  console.log(`cycle ${cycles}: ${mib(used)} MiB used, ${mib(resident[cycles - 1])} MiB resident, all structures agree`);
+  console.log(
+    `cycle ${cycles}: ${mib(used)} MiB used, ${mib(resident[cycles - 1])} MiB resident, all structures agree`,
+  );
 }
 const [early, late] = [Math.max(...resident.slice(0, 3)), resident[cycles - 1]];
 const operations = cycles * OPERATIONS_A_CYCLE;
-console.log(`${operations} operations, seed ${values.seed}: resident memory ${(late / early).toFixed(2)} of the first cycles'.`);
+console.log(
+  `${operations} operations, seed ${values.seed}: resident memory ${(late / early).toFixed(2)} of the first cycles'.`,
+);
 process.exitCode = late > early * GROWTH_LIMIT ? 1 : 0;

@@ -12,8 +12,8 @@ import type { ReplyWriter } from '../resp/replyWriter.js';
 import type { Database } from '../store/database.js';
 import type { Store } from '../store/store.js';
 import type { Ref } from '../store/types.js';
-import type { Lists } from '../types/list/lists.js';
 import type { HashEditor } from '../types/hash/hash.js';
+import type { Lists } from '../types/list/lists.js';
 import type { SetEditors } from '../types/set/set.js';
 import type { Zsets } from '../types/zset/zsets.js';
 import type { ClusterPort } from './clusterPort.js';
@@ -321,6 +321,25 @@ export interface PersistencePort {
   readonly aofBufferBytes: number;
   /** Replaces the data by what the AOF holds. Only while {@link aofEnabled}; a file that cannot be read ends the server. */
   reloadAof(): Promise<void>;
+  /** When the data was last saved to the RDB file, by the wall clock; when the server started, if never. */
+  readonly lastSaveMs: number;
+  /** A background save has been asked for and is not done. */
+  readonly saving: boolean;
+  /** Saves to the RDB file. False when that failed; the log tells why. */
+  saveRdb(): boolean;
+  /** Saves to the RDB file as soon as this round of requests is done. */
+  saveRdbInBackground(): void;
+  /** FLUSHALL: where snapshots are configured, the file is emptied as well. What changed so far no longer counts then. */
+  saveAfterFlush(): void;
+  /** Reads the RDB file again, after removing the data unless told not to. False when that failed; the data is then lost. */
+  reloadRdb(options: ReloadOptions): boolean;
+}
+
+export interface ReloadOptions {
+  /** Keys that are not in the file stay. */
+  readonly keeping: boolean;
+  /** Keys may be there already: the file's take their place. */
+  readonly merging: boolean;
 }
 
 /** Counters that INFO prints and CONFIG RESETSTAT clears. */

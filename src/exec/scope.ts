@@ -73,7 +73,7 @@ export class CommandScope implements CommandContext {
   db!: Database;
   nowMs = 0;
 
-  /** Changes since the start; a command that raises it is propagated. */
+  /** Changes since the data was saved last; a command that raises it is propagated. */
   dirty = 0;
   /** Data files are being read: only commands that may run meanwhile do. */
   loading = false;
@@ -313,6 +313,12 @@ export class CommandScope implements CommandContext {
 
   markDirty(changes: number): void {
     this.dirty += changes;
+  }
+
+  /** All changes are on disk: they are counted from here on. The command that runs, if one does, has changed nothing. */
+  saved(): void {
+    this.dirty = 0;
+    this.dirtyBefore = 0;
   }
 
   wake(i: number): void {

@@ -2,7 +2,7 @@
 import type { ServerPort } from '../commands/context.js';
 import type { InfoFields } from './infoFields.js';
 
-/** No fork ever, and no RDB file yet: those fields say so. What the AOF knows takes the place of the defaults. */
+/** No fork ever: those fields say so. What the RDB file and the AOF know takes the place of the defaults. */
 export function persistenceSection(server: ServerPort): InfoFields {
   const { persistence } = server;
   const fields = new Map<string, string | number>([
@@ -16,7 +16,7 @@ export function persistenceSection(server: ServerPort): InfoFields {
     ['current_save_keys_total', 0],
     ['rdb_changes_since_last_save', server.dirty],
     ['rdb_bgsave_in_progress', 0],
-    ['rdb_last_save_time', Math.floor(server.startedAtMs / 1000)],
+    ['rdb_last_save_time', 0],
     ['rdb_last_bgsave_status', 'ok'],
     ['rdb_last_bgsave_time_sec', -1],
     ['rdb_current_bgsave_time_sec', -1],

@@ -5,7 +5,7 @@ import type { LatencyMonitor } from '../exec/latency.js';
 import type { PropagationSink } from '../exec/propagation.js';
 import { Session, type Transport } from '../exec/session.js';
 import { AofFiles } from '../persistence/io/aofFiles.js';
-import { AofLoader } from '../persistence/io/aofLoader.js';
+import { AofLoader, type LoadSnapshot } from '../persistence/io/aofLoader.js';
 import { AofWriter, NO_DATABASE } from '../persistence/io/aofWriter.js';
 import { type FileSystem, nodeFileSystem } from '../persistence/io/fileSystem.js';
 import { machineProcesses } from '../persistence/io/folderLock.js';
@@ -31,6 +31,7 @@ const NOWHERE: Transport = {
 export interface AofHost {
   readonly executor: Executor;
   readonly config: Config;
+  readonly loadSnapshot: LoadSnapshot;
   /** The server cannot go on: replies of this round promise what is not on disk. */
   onFatal(reason: string): void;
 }
@@ -112,6 +113,7 @@ export class Aof implements PropagationSink {
       log: executor.server.log.bind(executor.server),
       loadTruncated: values['aof-load-truncated'],
       apply: this.#replayer(),
+      loadSnapshot: this.#host.loadSnapshot,
       yieldNow: () => new Promise((resolve) => setImmediate(resolve)),
       bulkBytesMax: values['proto-max-bulk-len'],
     });

@@ -6,6 +6,7 @@ import type { Executor } from '../exec/executor.js';
 import { ExpireCycle } from '../exec/expireCycle.js';
 import type { Aof } from './aof.js';
 import type { Clients } from './clients.js';
+import type { Rdb } from './rdb.js';
 import type { Rates } from './stats.js';
 
 /** Units of background work of the store a slice; a slice stays well below a millisecond. */
@@ -18,6 +19,7 @@ const RATE_SAMPLE_MS = 100;
 export interface CronHost extends ServerPort {
   readonly executor: Executor;
   readonly aof: Aof;
+  readonly rdb: Rdb;
   readonly clients: Clients;
   readonly rateMeter: Rates;
   refreshGates(): void;
@@ -79,6 +81,7 @@ export class Cron {
     // Expired keys were propagated, and everysec has its second: also when no client says anything.
     server.aof.flush();
     if (server.cronPaused) return;
+    server.rdb.tick();
     if (nowMs - this.#lastSampleMs >= RATE_SAMPLE_MS) {
       this.#lastSampleMs = nowMs;
       server.rateMeter.sample(nowMs, server.stats);

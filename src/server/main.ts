@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { systemClock } from '../base/clock.js';
+import type { ShutdownOptions } from '../commands/context.js';
 import { parseCommandLine } from '../config/argv.js';
 import { Config } from '../config/config.js';
 import { ConfigError, loadConfig } from '../config/reader.js';
@@ -87,12 +88,6 @@ async function serve({ config, commands, configFile, logger }: Setup): Promise<v
     logger.log('warning', `=== BUG REPORT === Uncaught error, the server stops: ${error.stack ?? error.message}`);
     end(1);
   });
-  if (!config.values.appendonly) {
-    logger.log(
-      'warning',
-      "WARNING: this version keeps data over a restart only with 'appendonly yes'; it cannot write RDB snapshots yet.",
-    );
-  }
   const problem = await server.start();
   if (problem === undefined) return;
   logger.log('warning', problem);
@@ -127,10 +122,24 @@ function handleSignals(server: Server): void {
         return exit(1);
       }
       server.log('warning', `Received ${signal} scheduling shutdown...`);
-      server.shutdown({});
+      if (server.shutdown(shutdownOptions(server, signal)) === undefined) return;
+      asked = 0;
+      server.log(
+        'warning',
+        `${signal} received but errors trying to shut down the server, check the logs for more information`,
+      );
     });
   }
   process.on('SIGHUP', () => undefined);
+}
+
+/** What `shutdown-on-sigterm` and `shutdown-on-sigint` say. */
+function shutdownOptions({ config }: Server, signal: 'SIGTERM' | 'SIGINT'): ShutdownOptions {
+  const words = config.values[signal === 'SIGTERM' ? 'shutdown-on-sigterm' : 'shutdown-on-sigint'];
+  const options: ShutdownOptions = { now: words.includes('now'), force: words.includes('force') };
+  if (words.includes('save')) options.save = true;
+  if (words.includes('nosave')) options.save = false;
+  return options;
 }
 
 /** Writes the pid file of a daemon, or where one was asked for. Answers how to remove it. */

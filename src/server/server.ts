@@ -28,6 +28,7 @@ import { Aof } from './aof.js';
 import { Clients } from './clients.js';
 import { claimLoadedSlots, type RunningCluster, startCluster } from './cluster.js';
 import { Cron } from './cron.js';
+import { Rdb } from './rdb.js';
 import { newStats, Rates, resetStats } from './stats.js';
 import { REDIS_VERSION, VERSION } from './version.js';
 
@@ -64,6 +65,7 @@ export class Server implements ServerPort {
   readonly rateMeter = new Rates();
   readonly executor: Executor;
   readonly aof: Aof;
+  readonly rdb: Rdb;
   readonly outbox: Outbox;
   activeExpire = true;
   cronPaused = false;
@@ -95,7 +97,14 @@ export class Server implements ServerPort {
     this.outbox = new Outbox(this.executor.reply, () => this.#beforeReplies());
     this.executor.tracking.atEndOfRound = (run) => setImmediate(run);
     this.clients = new Clients(this.executor, this.outbox);
-    this.aof = new Aof({ executor: this.executor, config, onFatal: () => this.#options.onExit(1) });
+    this.rdb = new Rdb({ executor: this.executor, config });
+    this.rdb.onChange = () => this.refreshGates();
+    this.aof = new Aof({
+      executor: this.executor,
+      config,
+      loadSnapshot: this.rdb.loadSnapshot,
+      onFatal: () => this.#options.onExit(1),
+    });
     this.persistence = persistencePort(this);
     this.#cron = new Cron(this);
     this.#listener = new Listener({
@@ -149,20 +158,34 @@ export class Server implements ServerPort {
     this.log('warning', 'Server initialized');
     this.#warnOfMaxmemory(this.config.values.maxmemory);
     this.executor.writeProblem = () => this.#writeProblem();
-    if (this.config.values.appendonly) {
-      this.executor.loading = true;
-      const refused = await this.aof.load();
-      this.executor.endBatch();
-      this.executor.loading = false;
-      if (refused !== undefined) return refused;
-      this.executor.dirty = 0;
-      this.#forgetReplay();
-      if (this.cluster !== undefined) claimLoadedSlots(this, this.cluster);
-      this.outbox.deferred = true;
-    }
+    const refused = await this.#load();
+    if (refused !== undefined) return refused;
     this.refreshGates();
     this.#cron.start();
     this.log('notice', 'Ready to accept connections');
+    return undefined;
+  }
+
+  async #load(): Promise<string | undefined> {
+    const { executor } = this;
+    const { appendonly } = this.config.values;
+    executor.loading = true;
+    const refused = await (appendonly ? this.aof.load() : this.rdb.load());
+    executor.endBatch();
+    executor.loading = false;
+    if (refused !== undefined) return refused;
+    if (appendonly && this.rdb.fileExists && this.store.databases.every(({ size }) => size === 0)) {
+      const { appenddirname, appendfilename } = this.config.values;
+      this.log(
+        'warning',
+        `The append-only file holds nothing, and with 'appendonly yes' the snapshot ${this.rdb.file} is not loaded. To take its ` +
+          `data over: SHUTDOWN NOSAVE, remove the folder ${appenddirname}, and rename the snapshot to ${appendfilename}.`,
+      );
+    }
+    executor.saved();
+    this.#forgetReplay();
+    if (this.cluster !== undefined) claimLoadedSlots(this, this.cluster);
+    this.outbox.deferred = appendonly;
     return undefined;
   }
 
@@ -175,7 +198,7 @@ export class Server implements ServerPort {
     executor.endBatch();
     executor.loading = false;
     if (problem !== undefined) return this.fatal(`Error trying to load the AOF files: ${problem}`);
-    executor.dirty = 0;
+    executor.saved();
     this.refreshGates();
     this.log('notice', 'Append Only File loaded by DEBUG LOADAOF');
   }
@@ -191,7 +214,7 @@ export class Server implements ServerPort {
   async #listen(): Promise<string | undefined> {
     const { values } = this.config;
     this.executor.gated = true;
-    this.executor.loading = values.appendonly;
+    this.executor.loading = values.appendonly || this.rdb.fileExists;
     if (values.port !== 0) {
       const port = await this.#listener.listenTcp(values.bind, values.port);
       if (typeof port !== 'number') return `Failed listening on port ${values.port} (TCP), aborting.`;
@@ -216,6 +239,7 @@ export class Server implements ServerPort {
 
   async #stop(): Promise<boolean> {
     this.#cron.stop();
+    this.rdb.stop();
     this.#listener.close();
     this.outbox.flush();
     const saved = this.aof.close();
@@ -227,20 +251,23 @@ export class Server implements ServerPort {
   shutdown(options: ShutdownOptions): string | undefined {
     if (this.#stopping !== undefined) return undefined;
     this.log('warning', 'User requested shutdown...');
-    if (options.save === true) {
-      const error = 'ERR Errors trying to SHUTDOWN. Check logs.';
-      this.log(
-        'warning',
-        'SHUTDOWN SAVE asks for an RDB file, which this version cannot write. Use appendonly, or SHUTDOWN NOSAVE.',
-      );
-      if (options.force !== true) return error;
-    }
+    // What is half loaded would take the place of the whole.
+    const mustSave = (options.save ?? this.rdb.hasSavePoints) && !this.executor.loading;
+    if (mustSave && !this.#saveBeforeExit(options.force === true)) return 'ERR Errors trying to SHUTDOWN. Check logs.';
     if (this.aof.enabled) this.log('notice', 'Calling fsync() on the AOF file.');
     void this.stop().then((saved) => {
       this.log('warning', 'Shoal is now ready to exit, bye bye...');
       this.#options.onExit(saved ? 0 : 1);
     });
     return undefined;
+  }
+
+  /** False: the server must not end. */
+  #saveBeforeExit(force: boolean): boolean {
+    this.log('notice', 'Saving the final RDB snapshot before exiting.');
+    if (this.rdb.save()) return true;
+    this.log('warning', `Error trying to save the DB${force ? '. Exit anyway.' : ", can't exit."}`);
+    return force;
   }
 
   /** Something the server promised can no longer be kept: it ends without another word to clients. */
@@ -259,7 +286,7 @@ export class Server implements ServerPort {
       executor.loading ||
       this.clients.paused ||
       executor.pause.activeAt(this.clock.nowMs()) ||
-      this.aof.writer?.error !== undefined;
+      this.#writeProblem() !== undefined;
   }
 
   #beforeReplies(): boolean {
@@ -273,6 +300,8 @@ export class Server implements ServerPort {
 
   #writeProblem(): string | undefined {
     const error = this.aof.writer?.error;
+    const { problem } = this.rdb;
+    if (problem !== undefined) return problem;
     return error === undefined ? undefined : `MISCONF Errors writing to the AOF file: ${error}`;
   }
 
@@ -342,6 +371,7 @@ export class Server implements ServerPort {
     resetStats(this.stats);
     this.commands.resetStats();
     this.aof.writer?.resetStats();
+    this.rdb.resetStats();
   }
 
   /** The calls that data files were made of are nobody's. */
@@ -388,15 +418,27 @@ function persistencePort(server: Server): PersistencePort {
       return server.executor.loading;
     },
     reloadAof: () => server.reloadAof(),
+    get lastSaveMs() {
+      return server.rdb.lastSaveMs;
+    },
+    get saving() {
+      return server.rdb.saving;
+    },
+    saveRdb: () => server.rdb.save(),
+    saveRdbInBackground: () => server.rdb.saveInBackground(),
+    saveAfterFlush: () => server.rdb.saveAfterFlush(),
+    reloadRdb: (options) => server.rdb.reload(options),
     get aofBufferBytes() {
       return server.aof.writer?.stats().bufferLengthBytes ?? 0;
     },
     infoFields: () => {
+      const saves = server.rdb.infoFields();
       const progress = server.aof.loader?.progress();
-      if (progress !== undefined) return loadingFields(progress);
+      if (progress !== undefined) return [...saves, ...loadingFields(progress)];
       const stats = server.aof.writer?.stats();
-      if (stats === undefined) return [];
+      if (stats === undefined) return saves;
       return [
+        ...saves,
         ['aof_last_write_status', stats.lastWriteStatus],
         ['aof_current_size', stats.currentSizeBytes],
         ['aof_base_size', stats.baseSizeBytes],

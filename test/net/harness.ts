@@ -109,7 +109,7 @@ export class Harness {
 
   constructor(directives: Readonly<Record<string, string>> = {}) {
     const config = new Config({ directory: '/tmp', changeDirectory: (_, path) => ({ ok: true, path }) });
-    const refused = config.set(Object.entries(directives), { isLocal: true, isLoading: false });
+    const refused = config.set(Object.entries({ save: '', ...directives }), { isLocal: true, isLoading: false });
     if (refused !== undefined) throw new Error(refused);
     const sink = (line: string): void => {
       this.log.push(line);

@@ -230,12 +230,12 @@ describe('a single append-only file of an older Redis', () => {
     expect(files.text(OLD)).toBe(resp(['SET', 'old', '1']));
   });
 
-  it('with an RDB snapshot in it is refused, and stays where it is', () => {
+  it('with an RDB snapshot in it is moved like any other', () => {
     const files = new MemoryFileSystem();
     files.put(OLD, 'REDIS0010...');
-    expect(refusalOf(openFolder(files))).toContain(`The AOF file ${OLD} begins with an RDB snapshot`);
-    expect(files.text(OLD)).toBe('REDIS0010...');
-    expect(files.text(MANIFEST)).toBeUndefined();
+    expect(must(openFolder(files)).manifest.base?.name).toBe('appendonly.aof');
+    expect(files.text(OLD)).toBeUndefined();
+    expect(files.text(`${FOLDER}/appendonly.aof`)).toBe('REDIS0010...');
   });
 });
 

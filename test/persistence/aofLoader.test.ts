@@ -12,6 +12,7 @@ import {
   load,
   MANIFEST,
   must,
+  noSnapshots,
   openFolder,
   refusalOf,
   resp,
@@ -69,11 +70,39 @@ describe('loading', () => {
     expect(commands).toEqual([SET]);
   });
 
-  it('refuses an RDB snapshot by name, and says what to do', async () => {
-    const { outcome } = await loadFrom(folderOf('', 'REDIS0010xxxx'));
-    expect(refusalOf(outcome)).toContain(`The AOF file ${BASE} begins with an RDB snapshot`);
-    expect(refusalOf(outcome)).toContain('aof-use-rdb-preamble no');
-    expect(refusalOf(outcome)).toContain('BGREWRITEAOF');
+  it('has a snapshot loaded by whoever can, and runs the commands behind it', async () => {
+    const snapshot = 'REDIS0010xxxx';
+    for (const tail of ['', resp(SET, DEL)]) {
+      const paths: string[] = [];
+      const log = new Log();
+      const { outcome, commands } = await loadFrom(folderOf(resp(SET), snapshot + tail), {
+        log,
+        loadSnapshot: async (path, pause) => {
+          paths.push(path);
+          await pause(5);
+          return snapshot.length;
+        },
+      });
+      expect(paths).toEqual([BASE]);
+      expect(commands).toEqual(tail === '' ? [SET] : [SET, DEL, SET]);
+      expect(outcome).toEqual({ loaded: 'data', commands: commands.length });
+      expect(log.has('Reading the remaining AOF tail of appendonly.aof.1.base.aof')).toBe(tail !== '');
+    }
+  });
+
+  it('names the byte in the file also behind a snapshot', async () => {
+    const { outcome } = await loadFrom(folderOf('', `REDIS0010xxxx${resp(SET)}!`), {
+      loadSnapshot: () => Promise.resolve(13),
+    });
+    expect(refusalOf(outcome)).toContain(`At byte ${13 + resp(SET).length}: `);
+  });
+
+  it('does not load on when a snapshot is refused, and does not cut it', async () => {
+    const files = folderOf(resp(SET), 'REDIS0010xxxx');
+    const { outcome, commands } = await loadFrom(files, { loadSnapshot: noSnapshots });
+    expect(refusalOf(outcome)).toContain('Error reading the RDB snapshot in the AOF file appendonly.aof.1.base.aof: ');
+    expect(commands).toEqual([]);
+    expect(files.text(BASE)).toBe('REDIS0010xxxx');
   });
 
   it('refuses a file that can not be read', async () => {
@@ -101,6 +130,7 @@ describe('loading', () => {
       clock,
       log: log.sink,
       loadTruncated: true,
+      loadSnapshot: noSnapshots,
       apply: () => {
         clock.advance(5);
         return undefined;

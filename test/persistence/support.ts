@@ -1,7 +1,7 @@
 import { ManualClock } from '../../src/base/clock.js';
 import { AofBuffer } from '../../src/persistence/format/aofCommand.js';
 import { AofFiles } from '../../src/persistence/io/aofFiles.js';
-import { AofLoader, type AofLoadOutcome } from '../../src/persistence/io/aofLoader.js';
+import { AofLoader, type AofLoadOutcome, type LoadSnapshot } from '../../src/persistence/io/aofLoader.js';
 import { AofWriter, type AofWriterOptions } from '../../src/persistence/io/aofWriter.js';
 import type { FileSystem } from '../../src/persistence/io/fileSystem.js';
 import type { ProcessTable } from '../../src/persistence/io/folderLock.js';
@@ -84,6 +84,8 @@ export interface LoadOptions {
   readonly loadTruncated?: boolean;
   readonly chunkBytes?: number;
   readonly bulkBytesMax?: number;
+  /** For files that begin with a snapshot; without it they are refused. */
+  readonly loadSnapshot?: LoadSnapshot;
   readonly refuse?: (words: string[]) => string | undefined;
 }
 
@@ -103,6 +105,7 @@ export async function load(
     chunkBytes: options.chunkBytes ?? 256,
     bulkBytesMax: options.bulkBytesMax ?? 1024 * 1024,
     yieldNow: () => Promise.resolve(),
+    loadSnapshot: options.loadSnapshot ?? noSnapshots,
     apply(buf, start, end, argc) {
       const words = wordsOf(buf, start, end, argc);
       const problem = options.refuse?.(words);
@@ -121,6 +124,8 @@ export async function load(
   const outcome = await loader.load(folder);
   return { outcome, commands };
 }
+
+export const noSnapshots: LoadSnapshot = () => Promise.resolve({ refused: 'not in this test' });
 
 /** Opens, loads and opens for appending, as a server does at start. */
 export async function start(

@@ -46,10 +46,7 @@ function propagateAsScores(ctx: CommandContext, first: number, scores: Float64Ar
   ctx.propagateAs(parts);
 }
 
-/**
- * Calls `replyMember` with the score, or NaN, of each member from argument 2 on, the array having been opened. False when the
- * key holds no sorted set, which has been replied.
- */
+/** Calls `replyMember` with the score, or NaN, of each member from argument 2 on, the array having been opened. */
 function replyEach(ctx: CommandContext, replyMember: (score: number) => void): void {
   const { argc, buf, db, start, end, reply } = ctx;
   const ref = ctx.lookupRead(1);

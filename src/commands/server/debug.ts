@@ -207,5 +207,13 @@ function reload(ctx: CommandContext): void {
     if (RELOAD_OPTIONS.some((option) => ctx.argIs(i, option))) continue;
     return ctx.reply.error('ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.');
   }
-  ctx.reply.error('ERR DEBUG RELOAD needs RDB files, which this version can neither write nor read');
+  const { persistence } = ctx.server;
+  const said = (option: string): boolean => optionsOf(ctx).includes(option);
+  if (!said('nosave') && !persistence.saveRdb()) return ctx.reply.error('ERR');
+  if (persistence.reloadRdb({ keeping: said('noflush'), merging: said('merge') })) return ctx.reply.ok();
+  ctx.reply.error('ERR Error trying to load the RDB dump, check server logs.');
+}
+
+function optionsOf(ctx: CommandContext): string[] {
+  return Array.from({ length: ctx.argc - 2 }, (_, i) => ctx.argText(i + 2).toLowerCase());
 }

@@ -33,7 +33,7 @@ export const DEBUG_HELP: readonly string[] = [
   'PAUSE-CRON <0|1>',
   '    1 stops all work by the clock, the removal of expired keys among it.',
   'RELOAD [MERGE|NOFLUSH|NOSAVE ...]',
-  '    Refused: there are no RDB files yet.',
+  '    Saves the data to the RDB file, removes it and reads the file again.',
   'SET-SKIP-CHECKSUM-VALIDATION <0|1>',
   '    1 lets RESTORE take payloads with a wrong checksum.',
   'SLEEP <seconds>',

@@ -47,6 +47,7 @@ export const flushAll = command({
     for (const { size } of store.databases) ctx.markDirty(size);
     ctx.flushed(undefined);
     store.clear();
+    ctx.server.persistence.saveAfterFlush();
     // Even when there was nothing: replicas may have what we have not.
     ctx.forcePropagation();
     ctx.reply.ok();

@@ -33,9 +33,8 @@ export const lastSave = command({
   complexity: 'O(1)',
   summary: 'Answers when the data was last saved, in seconds since the epoch.',
   tips: ['nondeterministic_output'],
-  // A server that has not saved yet answers when it started.
   run(ctx) {
-    ctx.reply.integer(Math.floor(ctx.server.startedAtMs / 1000));
+    ctx.reply.integer(Math.floor(ctx.server.persistence.lastSaveMs / 1000));
   },
 });
 

@@ -122,16 +122,16 @@ export class AofReader {
     this.shift(keepFrom);
   }
 
-  /** Forgets everything: another file follows. */
-  reset(): void {
+  /** Forgets everything: another file follows, of which commands begin at the given offset. */
+  reset(fileOffset = 0): void {
     this.filled = 0;
     this.argc = 0;
-    this.commandAt = 0;
-    this.validUpTo = 0;
+    this.commandAt = fileOffset;
+    this.validUpTo = fileOffset;
     this.bytesNeeded = 1;
     this.problem = '';
     this.problemAt = 0;
-    this.origin = 0;
+    this.origin = fileOffset;
     this.pos = 0;
     this.commandStart = 0;
     this.announced = 0;

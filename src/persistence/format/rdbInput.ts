@@ -63,10 +63,10 @@ export class RdbInput {
   failed = false;
   /** Looks for damage that only shows in the whole of a value: `sanitize-dump-payload`. */
   sanitizing = false;
-  private buf: Uint8Array = NOTHING;
-  private data = dataOf(this.buf);
-  private at = 0;
-  private end = 0;
+  protected buf: Uint8Array = NOTHING;
+  protected data = dataOf(this.buf);
+  protected at = 0;
+  protected end = 0;
   private isEncoded = false;
 
   open(buf: Uint8Array, start: number, end: number): this {
@@ -93,6 +93,11 @@ export class RdbInput {
     this.at = this.end;
   }
 
+  /** Fails because there is not as much as was announced. */
+  protected failShort(): void {
+    this.fail();
+  }
+
   byte(): number {
     return this.take(1) ? this.buf[this.at - 1] : 0;
   }
@@ -101,7 +106,7 @@ export class RdbInput {
   count(): number {
     const count = this.countUpTo(Number.MAX_SAFE_INTEGER);
     if (count <= this.left) return count;
-    this.fail();
+    this.failShort();
     return 0;
   }
 
@@ -123,6 +128,11 @@ export class RdbInput {
   /** A time in ms since the epoch; rounded beyond 2^53. */
   time(): number {
     return this.take(8) ? Number(this.data.getBigInt64(this.at - 8, true)) : 0;
+  }
+
+  /** A time in seconds since the epoch. */
+  seconds(): number {
+    return this.take(4) ? this.data.getInt32(this.at - 4, true) : 0;
   }
 
   double(): number {
@@ -203,10 +213,18 @@ export class RdbInput {
     return 0;
   }
 
+  /**
+   * Sees to it that so many bytes lie from {@link at} on; false when there are not so many. Those that lie there now must stay as
+   * they are where they are, for strings that were read are ranges of them.
+   */
+  protected refill(_bytes: number): boolean {
+    return false;
+  }
+
   /** Steps over so many bytes; false when they are not there. */
   private take(bytes: number): boolean {
-    if (bytes > this.end - this.at) {
-      this.fail();
+    if (bytes > this.end - this.at && !this.refill(bytes)) {
+      this.failShort();
       return false;
     }
     this.at += bytes;
@@ -214,6 +232,6 @@ export class RdbInput {
   }
 }
 
-function dataOf(buf: Uint8Array): DataView {
+export function dataOf(buf: Uint8Array): DataView {
   return new DataView(buf.buffer, buf.byteOffset, buf.byteLength);
 }

@@ -90,7 +90,11 @@ export class RdbValues {
    * input. Undefined when it is damaged or of an unknown kind; the input has then failed. Throws StoreFullError.
    */
   read(input: RdbInput, db: Database): LoadedValue | undefined {
-    const mark = input.byte();
+    return this.readAs(input.byte(), input, db);
+  }
+
+  /** The same where the byte for how it is written has been read: in a file the key stands behind that. */
+  readAs(mark: number, input: RdbInput, db: Database): LoadedValue | undefined {
     const codec = input.failed ? undefined : this.byMark[mark];
     if (codec === undefined) {
       input.fail();

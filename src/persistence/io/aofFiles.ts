@@ -267,8 +267,6 @@ export class AofFiles {
       const isUnused = base === undefined && incr.length === 0;
       const isHalfDone = base?.name === appendFileName && incr.length === 0 && this.#files.stat(newPath) === undefined;
       if (!isUnused && !isHalfDone) return undefined;
-      // Looked at before it is moved, so that the Redis that wrote it still finds it.
-      if (isRdb(this.#files, oldPath)) return this.#refuse(rdbRefusal(oldPath));
       const unsaved = this.#persist({ base: { name: appendFileName, seq: 1 }, history: [], incr: [] });
       if (unsaved !== undefined) return unsaved;
       this.#files.rename(oldPath, newPath);
@@ -367,13 +365,4 @@ export function isRdb(files: FileSystem, file: string): boolean {
   } finally {
     files.close(fd);
   }
-}
-
-/** What to do about a base file in RDB format. */
-export function rdbRefusal(file: string): string {
-  return (
-    `The AOF file ${file} begins with an RDB snapshot, which this version can not load yet. Start the server that wrote it ` +
-    "once more with 'aof-use-rdb-preamble no', run BGREWRITEAOF, wait until it is done, and stop it: then the file is in " +
-    'AOF format.'
-  );
 }

@@ -9,7 +9,7 @@
 import { equalsIgnoreCase } from '../../base/bytes.js';
 import type { Clock } from '../../base/clock.js';
 import { AofReader, COMMAND, MORE } from '../format/aofReader.js';
-import { type AofDataFile, type AofFiles, isRdb, rdbRefusal } from './aofFiles.js';
+import { type AofDataFile, type AofFiles, isRdb } from './aofFiles.js';
 import { errorText, type FileSystem } from './fileSystem.js';
 import { isRefusal, type LogSink, type Refusal, refuse } from './logSink.js';
 
@@ -20,6 +20,12 @@ import { isRefusal, type LogSink, type Refusal, refuse } from './logSink.js';
  */
 export type ApplyCommand = (buf: Uint8Array, start: Int32Array, end: Int32Array, argc: number) => string | undefined;
 
+/**
+ * Loads the RDB snapshot that a file begins with. Answers the file offset behind it. Between slices it calls `pause` with how
+ * much of the file it has read.
+ */
+export type LoadSnapshot = (path: string, pause: (loadedBytes: number) => Promise<void>) => Promise<number | Refusal>;
+
 export interface AofLoaderOptions {
   readonly files: FileSystem;
   readonly clock: Clock;
@@ -27,6 +33,7 @@ export interface AofLoaderOptions {
   /** `aof-load-truncated` */
   readonly loadTruncated: boolean;
   readonly apply: ApplyCommand;
+  readonly loadSnapshot: LoadSnapshot;
   /** Lets the event loop run once. */
   readonly yieldNow: () => Promise<void>;
   readonly chunkBytes?: number;
@@ -64,6 +71,8 @@ export class AofLoader {
   #totalBytes = 0;
   /** Of the files before the one being read. */
   #earlierBytes = 0;
+  /** Of the snapshot being read. */
+  #snapshotBytes = 0;
   #commands = 0;
 
   constructor(options: AofLoaderOptions) {
@@ -72,7 +81,7 @@ export class AofLoader {
   }
 
   progress(): AofLoadProgress {
-    const loadedBytes = this.#earlierBytes + this.#reader.validUpTo;
+    const loadedBytes = this.#earlierBytes + Math.max(this.#snapshotBytes, this.#reader.validUpTo);
     const elapsedSeconds = (this.#options.clock.monotonicUs() - this.#startUs) / 1_000_000;
     const isStarting = loadedBytes === 0;
     return {
@@ -102,6 +111,7 @@ export class AofLoader {
       if (typeof outcome === 'object') return outcome;
       this.#earlierBytes += file.sizeBytes;
       this.#reader.reset();
+      this.#snapshotBytes = 0;
       if (outcome === 'empty') continue;
       log(
         'notice',
@@ -116,7 +126,12 @@ export class AofLoader {
     if (file.sizeBytes === 0) return 'empty';
     let fd: number;
     try {
-      if (isRdb(this.#options.files, file.path)) return this.#refuse(rdbRefusal(file.path));
+      if (isRdb(this.#options.files, file.path)) {
+        const failure = await this.#loadSnapshot(file);
+        if (failure !== undefined) return failure;
+        if (this.#reader.validUpTo === file.sizeBytes) return 'complete';
+        this.#options.log('notice', `Reading the remaining AOF tail of ${file.name}...`);
+      }
       fd = this.#options.files.open(file.path, 'read');
     } catch (error) {
       return this.#refuse(`Fatal error: can't open the append log file ${file.name} for reading: ${errorText(error)}`);
@@ -128,6 +143,19 @@ export class AofLoader {
     } finally {
       this.#options.files.close(fd);
     }
+  }
+
+  /** The reader then stands behind it. A snapshot that is not whole is never cut off: it holds all data of the past. */
+  async #loadSnapshot(file: AofDataFile): Promise<Refusal | undefined> {
+    const endAt = await this.#options.loadSnapshot(file.path, (loadedBytes) => {
+      this.#snapshotBytes = loadedBytes;
+      return this.#yield(file);
+    });
+    if (typeof endAt === 'object') {
+      return this.#refuse(`Error reading the RDB snapshot in the AOF file ${file.name}: ${endAt.refused}`);
+    }
+    this.#reader.reset(endAt);
+    return undefined;
   }
 
   /** Applies all commands. Returns -1, or where the cut tail begins when the file ends inside of something. */

@@ -1,0 +1,44 @@
+/** SAVE and BGSAVE. */
+import * as errors from '../../resp/errors.js';
+import { ADMIN, NO_ASYNC_LOADING, NO_MULTI, NOSCRIPT } from '../command.js';
+import { command } from '../define.js';
+import { token } from '../generic/declare.js';
+
+const IN_PROGRESS = 'ERR Background save already in progress';
+/** That is all that Redis says; the log tells more. */
+const FAILED = 'ERR';
+
+export const save = command({
+  name: 'save',
+  arity: 1,
+  group: 'server',
+  since: '1.0.0',
+  flags: ADMIN | NOSCRIPT | NO_ASYNC_LOADING | NO_MULTI,
+  complexity: 'O(N) where N is the total number of keys in all databases',
+  summary: 'Saves the data to the RDB file; nobody is served meanwhile.',
+  run({ reply, server }) {
+    if (server.persistence.saving) return reply.error(IN_PROGRESS);
+    if (server.persistence.saveRdb()) reply.ok();
+    else reply.error(FAILED);
+  },
+});
+
+export const bgSave = command({
+  name: 'bgsave',
+  arity: -1,
+  group: 'server',
+  since: '1.0.0',
+  flags: ADMIN | NOSCRIPT | NO_ASYNC_LOADING,
+  complexity: 'O(1)',
+  summary: 'Starts saving the data to the RDB file.',
+  history: [['3.2.2', 'The option `SCHEDULE` came.']],
+  arguments: [token('schedule', { since: '3.2.2', flags: ['optional'] })],
+  run(ctx) {
+    const { reply, server } = ctx;
+    if (ctx.argc > 1 && !(ctx.argc === 2 && ctx.argIs(1, 'schedule'))) return reply.error(errors.SYNTAX);
+    if (server.persistence.saving) return reply.error(IN_PROGRESS);
+    server.persistence.saveRdbInBackground();
+    // In a transaction it has to wait for the end of that, and says so.
+    reply.simple(ctx.client.inMulti ? 'Background saving scheduled' : 'Background saving started');
+  },
+});

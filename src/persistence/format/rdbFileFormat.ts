@@ -1,0 +1,93 @@
+/**
+ * What an RDB file is made of beside values:
+ *
+ *   | REDIS0010 | aux fields | SELECTDB n | RESIZEDB keys expires | key | key ... | SELECTDB ... | EOF | CRC64 8 |
+ *
+ *   key   [EXPIRETIME_MS time 8] [IDLE seconds | FREQ counter 1] | type 1 | key | value |
+ *
+ * The sum is over all bytes before it, the magic word included; 0 says that nobody has computed it. Versions before 5 end
+ * with EOF.
+ */
+
+export const RDB_MAGIC = 'REDIS';
+/** Magic word and four digits. */
+export const RDB_HEADER_BYTES = 9;
+/** The oldest and the latest version of a file that can be read, unless there is something in it that only others know. */
+export const RDB_FILE_VERSION_MIN = 1;
+export const RDB_FILE_VERSION_MAX = 12;
+/** Files end with a sum from this version on. */
+export const RDB_CRC_SINCE = 5;
+export const RDB_CRC_BYTES = 8;
+
+/** Facts about a slot of a cluster that follows: three lengths. Of Valkey 8 and Redis 8. */
+export const OP_SLOT_INFO = 244;
+/** A library of functions. */
+export const OP_FUNCTION = 245;
+/** The same in release candidates of Redis 7.0. */
+export const OP_FUNCTION_OLD = 246;
+export const OP_MODULE_AUX = 247;
+/** Seconds since the last access. */
+export const OP_IDLE = 248;
+/** The LFU counter. */
+export const OP_FREQ = 249;
+export const OP_AUX = 250;
+export const OP_RESIZE_DB = 251;
+export const OP_EXPIRE_MS = 252;
+export const OP_EXPIRE_SECONDS = 253;
+export const OP_SELECT_DB = 254;
+export const OP_EOF = 255;
+/** What is not below is no type of a value. */
+export const OP_FIRST = OP_SLOT_INFO;
+
+const MODULE_VALUE_OLD = 6;
+export const MODULE_VALUE = 7;
+const HASH_WITH_FIELD_EXPIRY = [22, 23, 24, 25];
+
+const TYPE_NAMES: Readonly<Record<number, string>> = {
+  0: 'string',
+  1: 'list',
+  2: 'set',
+  3: 'sorted set',
+  4: 'hash',
+  5: 'sorted set',
+  9: 'hash',
+  10: 'list',
+  11: 'set',
+  12: 'sorted set',
+  13: 'hash',
+  14: 'list',
+  15: 'stream',
+  16: 'hash',
+  17: 'sorted set',
+  18: 'list',
+  19: 'stream',
+  20: 'set',
+  21: 'stream',
+};
+
+/** What operators call a type of the format; undefined when it is unknown. */
+export function typeName(type: number): string | undefined {
+  return TYPE_NAMES[type];
+}
+
+/** Why a type that is known to exist cannot be loaded. */
+export function unsupportedType(type: number): string | undefined {
+  if (type === MODULE_VALUE || type === MODULE_VALUE_OLD) return 'a value of a module, and there are no modules here';
+  if (HASH_WITH_FIELD_EXPIRY.includes(type)) return 'a hash whose fields expire, which this version does not have';
+  return undefined;
+}
+
+const MODULE_NAME_LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+const MODULE_NAME_LENGTH = 9;
+const MODULE_VERSION_BITS = 10n;
+
+/** Module ids are names of nine letters, six bits each, above a version of ten bits. */
+export function moduleName(id: bigint): string {
+  let name = '';
+  let rest = id >> MODULE_VERSION_BITS;
+  for (let i = 0; i < MODULE_NAME_LENGTH; i++) {
+    name = MODULE_NAME_LETTERS.charAt(Number(rest & 63n)) + name;
+    rest >>= 6n;
+  }
+  return name;
+}

@@ -1,0 +1,130 @@
+/**
+ * The elements of an RDB file as its bytes come in. Only what is being read is in memory:
+ *
+ *   file   | read, summed, forgotten |   buf: read | not read yet   |   not come in yet   |
+ *          0                         origin        at            end                     sizeBytes
+ *
+ * Strings that were read are ranges of `buf`. So inside a value more bytes come into a new buffer, and the old one lives as
+ * long as somebody looks at it; between two keys, where nobody does, settle() reads into the same buffer again.
+ */
+import { Crc64 } from '../../base/crc64.js';
+import { RDB_CRC_BYTES } from './rdbFileFormat.js';
+import { dataOf, RdbInput } from './rdbInput.js';
+
+/** 'missing' and 'wrong' are failures of the input. */
+export type Checksum = 'right' | 'wrong' | 'missing' | 'not computed' | 'not looked at';
+
+const NOT_COMPUTED = Buffer.alloc(RDB_CRC_BYTES);
+const CHUNK_BYTES = 256 * 1024;
+
+/** Copies file bytes from `position` on to buf[offset, offset + length); answers how many, 0 at the end. */
+export type ReadBytes = (buf: Uint8Array, offset: number, length: number, position: number) => number;
+
+export interface RdbFileInputOptions {
+  readonly readBytes: ReadBytes;
+  readonly sizeBytes: number;
+  /** `rdbchecksum`: keeps the sum of what was read. */
+  readonly summing: boolean;
+  readonly chunkBytes?: number;
+}
+
+export class RdbFileInput extends RdbInput {
+  readonly sizeBytes: number;
+  /** What was asked for last reaches beyond the end of the file. */
+  isShort = false;
+  private readonly readBytes: ReadBytes;
+  private readonly chunkBytes: number;
+  private readonly crc: Crc64 | undefined;
+  /** File offset of buf[0]. */
+  private origin = 0;
+  /** buf[0, summedTo) is in the sum. */
+  private summedTo = 0;
+  private failedAt = -1;
+
+  constructor({ readBytes, sizeBytes, summing, chunkBytes }: RdbFileInputOptions) {
+    super();
+    this.readBytes = readBytes;
+    this.sizeBytes = sizeBytes;
+    this.crc = summing ? new Crc64() : undefined;
+    this.chunkBytes = chunkBytes ?? CHUNK_BYTES;
+    this.open(Buffer.allocUnsafeSlow(this.chunkBytes), 0, 0);
+  }
+
+  /** File offset of what is read next; after a failure, of what could not be read. */
+  get offset(): number {
+    return this.failed ? this.failedAt : this.origin + this.at;
+  }
+
+  override get left(): number {
+    return this.failed ? 0 : this.sizeBytes - this.origin - this.at;
+  }
+
+  override fail(): void {
+    if (!this.failed) this.failedAt = this.origin + this.at;
+    super.fail();
+  }
+
+  protected override failShort(): void {
+    if (!this.failed) this.isShort = true;
+    this.fail();
+  }
+
+  /** Between two keys, when nobody looks at what was read: makes use of the same memory again. */
+  settle(): void {
+    const kept = this.end - this.at;
+    if (this.failed || kept * 2 >= this.chunkBytes || this.origin + this.end >= this.sizeBytes) return;
+    const isRegular = this.buf.length === this.chunkBytes;
+    this.continueIn(isRegular ? this.buf : Buffer.allocUnsafeSlow(this.chunkBytes), 0);
+  }
+
+  /** Reads the eight bytes that should be the sum of all before them. */
+  checksum(): Checksum {
+    const sumAt = this.offset;
+    this.sum();
+    const given = Buffer.alloc(RDB_CRC_BYTES);
+    const right = Buffer.alloc(RDB_CRC_BYTES);
+    this.crc?.write(right, 0);
+    for (let i = 0; i < RDB_CRC_BYTES; i++) given[i] = this.byte();
+    if (this.failed) return 'missing';
+    if (given.equals(NOT_COMPUTED)) return 'not computed';
+    if (this.crc === undefined) return 'not looked at';
+    if (given.equals(right)) return 'right';
+    this.fail();
+    this.failedAt = sumAt;
+    return 'wrong';
+  }
+
+  protected override refill(bytes: number): boolean {
+    if (this.failed || bytes > this.left) return false;
+    this.continueIn(Buffer.allocUnsafeSlow(Math.max(this.chunkBytes, bytes)), bytes);
+    return bytes <= this.end - this.at;
+  }
+
+  /** Moves what was not read to the start of `target` and fills it up, with `needed` bytes in all at least if they come. */
+  private continueIn(target: Uint8Array, needed: number): void {
+    this.sum();
+    const kept = this.end - this.at;
+    if (target === this.buf) target.copyWithin(0, this.at, this.end);
+    else target.set(this.buf.subarray(this.at, this.end), 0);
+    this.origin += this.at;
+    this.at = 0;
+    this.summedTo = 0;
+    this.end = kept;
+    if (target !== this.buf) {
+      this.buf = target;
+      this.data = dataOf(target);
+    }
+    do {
+      const room = Math.min(target.length - this.end, this.sizeBytes - this.origin - this.end);
+      const count = room === 0 ? 0 : this.readBytes(target, this.end, room, this.origin + this.end);
+      if (count === 0) return;
+      this.end += count;
+    } while (this.end < needed);
+  }
+
+  /** Adds what was read to the sum. */
+  private sum(): void {
+    this.crc?.update(this.buf, this.summedTo, this.at);
+    this.summedTo = this.at;
+  }
+}

@@ -1,0 +1,217 @@
+/**
+ * Loads an RDB file in slices of a few milliseconds, between which the event loop may run: the data file of a server, or what an
+ * append-only file begins with. Nothing but what is being read is in memory beside the data.
+ */
+import type { Clock } from '../../base/clock.js';
+import type { Store } from '../../store/store.js';
+import { NO_EXPIRE, StoreFullError } from '../../store/types.js';
+import { RdbFileInput } from '../format/rdbFileInput.js';
+import { END, KEY, NOTE, RdbFileReader } from '../format/rdbFileReader.js';
+import type { RdbValues } from '../format/rdbValue.js';
+import { errorText, type FileSystem } from './fileSystem.js';
+import { type LogSink, type Refusal, refuse } from './logSink.js';
+
+export interface RdbLoaderOptions {
+  readonly files: FileSystem;
+  readonly clock: Clock;
+  readonly log: LogSink;
+  readonly store: Store;
+  readonly values: RdbValues;
+  /** `rdbchecksum` */
+  readonly summing: boolean;
+  /** The access bits of a key whose idle time (seconds) and LFU counter the file tells, or not (-1). */
+  readonly accessBits: (idleSeconds: number, frequency: number) => number;
+  readonly chunkBytes?: number;
+}
+
+/** What to load. */
+export interface RdbSource {
+  readonly path: string;
+  /** An append-only file begins with it: keys whose time is over stay, for the commands behind it expect them. */
+  readonly isPreamble: boolean;
+  /** Keys that are there already are replaced; otherwise a key that comes twice is a mistake. */
+  readonly merging: boolean;
+}
+
+export interface RdbLoaded {
+  readonly keys: number;
+  /** Keys left out because their time is over. */
+  readonly expired: number;
+  /** File offset behind the data. */
+  readonly endAt: number;
+}
+
+const SLICE_US = 4000;
+const KEYS_PER_CLOCK_READ = 32;
+const MEBIBYTE = 1024 * 1024;
+
+/** One a file. */
+export class RdbLoader {
+  readonly sizeBytes: number;
+  readonly #options: RdbLoaderOptions;
+  readonly #source: RdbSource;
+  readonly #fd: number;
+  readonly #input: RdbFileInput;
+  readonly #reader: RdbFileReader;
+  readonly #startMs: number;
+  #keys = 0;
+  #expired = 0;
+  #hasToldFacts = false;
+
+  private constructor(options: RdbLoaderOptions, source: RdbSource, fd: number) {
+    const { files } = options;
+    this.#options = options;
+    this.#source = source;
+    this.#fd = fd;
+    this.sizeBytes = files.size(fd);
+    this.#input = new RdbFileInput({
+      readBytes: (buf, offset, length, position) => files.read(fd, buf, offset, length, position),
+      sizeBytes: this.sizeBytes,
+      summing: options.summing,
+      ...(options.chunkBytes === undefined ? {} : { chunkBytes: options.chunkBytes }),
+    });
+    this.#reader = new RdbFileReader(this.#input, options.values, options.store);
+    this.#startMs = options.clock.nowMs();
+  }
+
+  /** Undefined when there is no such file. */
+  static open(options: RdbLoaderOptions, source: RdbSource): RdbLoader | Refusal | undefined {
+    try {
+      if (options.files.stat(source.path) === undefined) return undefined;
+      return new RdbLoader(options, source, options.files.open(source.path, 'read'));
+    } catch (error) {
+      return refuse(
+        options.log,
+        `Fatal error: can't open the RDB file ${source.path} for reading: ${errorText(error)}`,
+      );
+    }
+  }
+
+  /** How much of the file has been read. */
+  get loadedBytes(): number {
+    return this.#input.offset;
+  }
+
+  /** `used-mem` of the server that wrote the file; 0 while it is unknown. */
+  get usedMemoryBytes(): number {
+    return Number(this.#reader.aux.get('used-mem') ?? 0);
+  }
+
+  /** Loads it all; `pause` is called between slices. */
+  async load(pause: () => Promise<void>): Promise<RdbLoaded | Refusal> {
+    try {
+      for (;;) {
+        const outcome = this.#slice(this.#options.clock.monotonicUs() + SLICE_US);
+        if (outcome !== undefined) return outcome;
+        await pause();
+      }
+    } finally {
+      this.#close();
+    }
+  }
+
+  /** Loads it all before it returns. */
+  loadAtOnce(): RdbLoaded | Refusal {
+    try {
+      return this.#slice(Number.POSITIVE_INFINITY) as RdbLoaded | Refusal;
+    } finally {
+      this.#close();
+    }
+  }
+
+  /** Loads keys until it is that late, and one run of them at least. Undefined: there is more. */
+  #slice(untilUs: number): RdbLoaded | Refusal | undefined {
+    const { clock, store } = this.#options;
+    // Requests may have come in between.
+    store.forgetAhead();
+    try {
+      do {
+        for (let i = 0; i < KEYS_PER_CLOCK_READ; i++) {
+          const outcome = this.#step();
+          if (outcome !== undefined) return outcome;
+        }
+      } while (clock.monotonicUs() < untilUs);
+      return undefined;
+    } catch (error) {
+      if (error instanceof StoreFullError) return this.#refuse(`Out of memory: ${error.message}`, this.#input.offset);
+      return this.#refuse(`Unrecoverable error reading the RDB file: ${errorText(error)}`, this.#input.offset);
+    }
+  }
+
+  #step(): RdbLoaded | Refusal | undefined {
+    const reader = this.#reader;
+    switch (reader.next()) {
+      case KEY:
+        if (!this.#hasToldFacts) this.#tellFacts();
+        return this.#keep();
+      case NOTE:
+        this.#options.log('notice', reader.note);
+        return undefined;
+      case END:
+        return this.#end();
+      default:
+        // BAD
+        return this.#refuse(reader.problem, reader.problemAt);
+    }
+  }
+
+  /** Gives the value that was read to its key. */
+  #keep(): Refusal | undefined {
+    const { store, accessBits } = this.#options;
+    const { key, value, dbIndex, expireAtMs, idleSeconds, frequency } = this.#reader;
+    const { isPreamble, merging } = this.#source;
+    if (expireAtMs !== NO_EXPIRE && expireAtMs < this.#startMs && !isPreamble) {
+      value.discard();
+      this.#expired++;
+      return undefined;
+    }
+    const db = store.databases[dbIndex];
+    const sizeBefore = db.size;
+    const ref = value.store(key.buf, key.start, key.end, expireAtMs);
+    db.setLru(ref, accessBits(idleSeconds, frequency));
+    this.#keys++;
+    if (db.size > sizeBefore || merging) return undefined;
+    return this.#refuse(`RDB has duplicated key '${this.#reader.shownKey()}' in DB ${dbIndex}`, this.#input.offset);
+  }
+
+  #end(): RdbLoaded {
+    const { log } = this.#options;
+    if (!this.#hasToldFacts) this.#tellFacts();
+    if (this.#reader.note !== '') log('notice', this.#reader.note);
+    const endAt = this.#input.offset;
+    if (endAt < this.sizeBytes && !this.#source.isPreamble) {
+      log('warning', `${this.sizeBytes - endAt} bytes behind the end of the data in ${this.#source.path} are ignored`);
+    }
+    log('notice', `Done loading RDB, keys loaded: ${this.#keys}, keys expired: ${this.#expired}.`);
+    return { keys: this.#keys, expired: this.#expired, endAt };
+  }
+
+  /** What the file tells about itself, before the first key. */
+  #tellFacts(): void {
+    const { log, clock } = this.#options;
+    const { aux } = this.#reader;
+    this.#hasToldFacts = true;
+    const version = aux.get('redis-ver');
+    const createdAt = aux.get('ctime');
+    if (version !== undefined) log('notice', `Loading RDB produced by version ${version}`);
+    if (createdAt !== undefined) {
+      log('notice', `RDB age ${Math.max(0, Math.floor(clock.nowMs() / 1000) - Number(createdAt))} seconds`);
+    }
+    if (this.usedMemoryBytes > 0) {
+      log('notice', `RDB memory usage when created ${(this.usedMemoryBytes / MEBIBYTE).toFixed(2)} Mb`);
+    }
+    if (aux.get('aof-base') === '1') log('notice', 'RDB is base AOF');
+  }
+
+  #refuse(problem: string, at: number): Refusal {
+    return refuse(
+      this.#options.log,
+      `${problem} (file ${this.#source.path}, byte ${at} of ${this.sizeBytes}). Nothing in the file was changed; ` +
+        'redis-check-rdb tells more about it.',
+    );
+  }
+
+  #close(): void {
+    this.#options.files.close(this.#fd);
+  }
+}

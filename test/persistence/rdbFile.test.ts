@@ -1,0 +1,380 @@
+/** RDB files: written, read back, cut, damaged, and on disks that fail. */
+import { describe, expect, it } from 'vitest';
+import { Crc64 } from '../../src/base/crc64.js';
+import { Harness } from '../net/harness.js';
+import { MemoryFileSystem, PowerCut } from './memoryFileSystem.js';
+import {
+  DUMP,
+  digestOf,
+  emptyStore,
+  filled,
+  LARGE,
+  type LoadOptions,
+  load,
+  NOW_MS,
+  openLoader,
+  SMALL,
+  save,
+} from './rdbFileSupport.js';
+import { Log, must, refusalOf } from './support.js';
+
+function bytesOf(files: MemoryFileSystem): Buffer {
+  return Buffer.from(files.text(DUMP) ?? '', 'latin1');
+}
+
+/** Pieces of a file: numbers are bytes, words are strings with their length before them. */
+function pieces(...parts: (number | string | Buffer)[]): Buffer {
+  const bytes = parts.map((part) => {
+    if (typeof part === 'number') return Buffer.from([part]);
+    return typeof part === 'string' ? Buffer.concat([Buffer.from([part.length]), Buffer.from(part, 'latin1')]) : part;
+  });
+  return Buffer.concat(bytes);
+}
+
+/** A file of that version with its end and, from version 5 on, the right sum. */
+function fileOf(version: number, ...parts: (number | string | Buffer)[]): MemoryFileSystem {
+  const files = new MemoryFileSystem();
+  const body = pieces(Buffer.from(`REDIS${String(version).padStart(4, '0')}`), ...parts, 0xff);
+  const sum = Buffer.alloc(version < 5 ? 0 : 8);
+  if (version >= 5) new Crc64().update(body, 0, body.length).write(sum, 0);
+  files.put(DUMP, Buffer.concat([body, sum]));
+  return files;
+}
+
+const KEY = [0, 'key', 'value'] as const;
+
+function keysOf(files: MemoryFileSystem, options: LoadOptions = {}): { keys: number; expired: number; log: Log } {
+  const log = new Log();
+  const { keys, expired } = must(load(files, emptyStore(), { log, ...options }));
+  return { keys, expired, log };
+}
+
+describe('an RDB file', () => {
+  for (const [name, commands] of [
+    ['small', SMALL],
+    ['large', LARGE],
+  ] as const) {
+    it(`of ${name} values of all types is read back as it was, in pieces of any size`, () => {
+      const source = filled(commands);
+      const files = new MemoryFileSystem();
+      for (const compressing of [true, false]) {
+        expect(save(files, source.server.store, { compressing })).toBe(true);
+        for (const chunkBytes of [16, 61, 4096, 1024 * 1024]) {
+          const target = new Harness();
+          const loaded = must(load(files, target.server.store, { chunkBytes }));
+          expect(loaded.endAt).toBe(bytesOf(files).length);
+          expect(digestOf(target)).toBe(digestOf(source));
+          target.server.store.verify();
+        }
+      }
+      expect(files.openDescriptors).toBe(0);
+    });
+  }
+
+  it('of an empty server holds nothing', () => {
+    const files = new MemoryFileSystem();
+    save(files, emptyStore());
+    expect(keysOf(files)).toMatchObject({ keys: 0, expired: 0 });
+  });
+
+  it('tells how long keys were idle, or how often used, when the policy asks for it', () => {
+    for (const [policy, bits, expected] of [
+      ['allkeys-lru', Math.floor(NOW_MS / 1000) - 60, 60],
+      ['volatile-lfu', (Math.floor(NOW_MS / 60000) << 8) | 33, 33],
+      ['noeviction', 5, -1],
+    ] as const) {
+      const source = emptyStore();
+      const key = Buffer.from('key');
+      source.databases[0]?.setLru(source.databases[0].put(key, 0, 3, key, 0, 3, -1), bits & 0xffffff);
+      const files = new MemoryFileSystem();
+      save(files, source, { policy });
+      const store = emptyStore();
+      must(load(files, store, { isLfu: policy === 'volatile-lfu' }));
+      const [db] = store.databases;
+      expect(db?.getLru(db.find(key, 0, 3))).toBe(expected & 0xffffff);
+    }
+  });
+
+  it('keeps expire times of any size', () => {
+    const times = ['1', '1700000000001', '9007199254740993', '9223372036854775807'];
+    for (const time of times) {
+      const source = emptyStore();
+      const key = Buffer.from('key');
+      source.databases[0]?.put(key, 0, 3, key, 0, 3, Number(time));
+      const files = new MemoryFileSystem();
+      save(files, source);
+      const store = emptyStore();
+      must(load(files, store, { isPreamble: true }));
+      const [db] = store.databases;
+      expect(db?.expireAtMs(db.find(key, 0, 3))).toBe(Number(time));
+    }
+  });
+
+  it('loses keys whose time is over, unless commands follow it', () => {
+    const time = Buffer.alloc(8);
+    time.writeBigInt64LE(BigInt(NOW_MS - 1));
+    const files = fileOf(10, 0xfc, time, ...KEY, 0, 'other', 'v');
+    expect(keysOf(files)).toMatchObject({ keys: 1, expired: 1 });
+    expect(keysOf(files, { isPreamble: true })).toMatchObject({ keys: 2, expired: 0 });
+  });
+
+  it('of every version from 1 to 12 is read, and of no other', () => {
+    const seconds = Buffer.alloc(4);
+    seconds.writeInt32LE(2_000_000_000);
+    for (let version = 1; version <= 12; version++) {
+      expect(keysOf(fileOf(version, 0xfe, 3, 0xfd, seconds, ...KEY, 0, 'b', 'w')).keys).toBe(2);
+    }
+    for (const version of [0, 13, 99]) {
+      expect(refusalOf(load(fileOf(version, ...KEY), emptyStore()))).toContain("Can't handle RDB format version 00");
+    }
+    for (const header of ['REDIS001p', 'REDIS-001', 'REDIS 1  ']) {
+      const files = new MemoryFileSystem();
+      files.put(DUMP, Buffer.concat([Buffer.from(header), pieces(...KEY, 0xff)]));
+      expect(refusalOf(load(files, emptyStore()))).toContain("Can't handle RDB format version");
+    }
+  });
+
+  it('may hold facts about slots, unknown aux fields, and functions, which are skipped with a word', () => {
+    const files = fileOf(12, 0xfa, 'x', 'y', 0xfa, '%note', 'hello', 0xf5, 'code', 0xf5, 'more', 0xf4, 1, 2, 3, ...KEY);
+    const { keys, log } = keysOf(files);
+    expect(keys).toBe(1);
+    expect(log.count('holds functions: they are skipped')).toBe(1);
+    expect(log.has("RDB '%note': hello")).toBe(true);
+  });
+
+  it('without a checksum is read with a word', () => {
+    const source = filled(SMALL);
+    const files = new MemoryFileSystem();
+    save(files, source.server.store, { summing: false });
+    expect(bytesOf(files).subarray(-8)).toEqual(Buffer.alloc(8));
+    expect(keysOf(files).log.has('RDB file was saved with checksum disabled: no check performed.')).toBe(true);
+  });
+
+  it('with a wrong checksum is read with rdbchecksum no', () => {
+    const files = fileOf(10, ...KEY);
+    const bytes = bytesOf(files);
+    bytes[bytes.length - 1] ^= 1;
+    files.put(DUMP, bytes);
+    expect(refusalOf(load(files, emptyStore()))).toContain('Wrong RDB checksum');
+    expect(keysOf(files, { summing: false }).keys).toBe(1);
+  });
+
+  it('with more behind its end is read with a warning', () => {
+    const files = fileOf(10, ...KEY);
+    files.put(DUMP, Buffer.concat([bytesOf(files), Buffer.from('*1\r\n')]));
+    expect(keysOf(files).log.has('4 bytes behind the end of the data')).toBe(true);
+    expect(must(load(files, emptyStore(), { isPreamble: true }))).toMatchObject({ endAt: bytesOf(files).length - 4 });
+  });
+
+  it('with a key that comes twice is refused, unless it is merged', () => {
+    const files = fileOf(10, ...KEY, ...KEY);
+    expect(refusalOf(load(files, emptyStore()))).toContain("RDB has duplicated key 'key' in DB 0");
+    expect(keysOf(files, { merging: true }).keys).toBe(2);
+  });
+
+  it('of others is refused with the reason, the file and the byte', () => {
+    const cases: [MemoryFileSystem, string][] = [
+      [fileOf(10, 0xfe, 16, ...KEY), 'handle more than 16 databases: it has a database 16.'],
+      [fileOf(10, 7, 'key', 'v'), "The key 'key' holds a value of a module, and there are no modules here"],
+      [fileOf(12, 24, 'key', 'v'), "The key 'key' holds a hash whose fields expire"],
+      [fileOf(10, 0xf6, 'v'), 'Pre-release function format not supported'],
+      [fileOf(10, 99, 'key', 'v'), 'Unknown type of a value: 99'],
+      [
+        fileOf(10, 0xf7, 0x81, Buffer.from('6e6f0d3e7a3d8401', 'hex'), 2),
+        "The RDB file contains AUX module data I can't load: no matching module 'bm8NPno9h",
+      ],
+      [fileOf(10, 4, 'key\n', 2, 'f', 'v', 'f', 'v'), "in the value (hash) of the key 'key\\x0a' in database 0"],
+    ];
+    for (const [files, reason] of cases) {
+      const before = bytesOf(files);
+      const refusal = refusalOf(load(files, emptyStore()));
+      expect(refusal).toContain(reason);
+      expect(refusal).toMatch(/\(file \/data\/dump\.rdb, byte \d+ of \d+\)/);
+      expect(bytesOf(files)).toEqual(before);
+      expect(files.openDescriptors).toBe(0);
+    }
+  });
+
+  it('that is something else is refused', () => {
+    for (const [text, reason] of [
+      ['', 'Unexpected EOF reading RDB file, in the header'],
+      ['REDIS00', 'Unexpected EOF reading RDB file, in the header'],
+      ['*1\r\n$4\r\nPING\r\n', 'Wrong signature trying to load DB from file'],
+    ]) {
+      const files = new MemoryFileSystem();
+      files.put(DUMP, text as string);
+      expect(refusalOf(load(files, emptyStore()))).toContain(reason);
+    }
+  });
+
+  it('is loaded in slices, with its progress', async () => {
+    const source = filled(LARGE);
+    const files = new MemoryFileSystem();
+    save(files, source.server.store);
+    const target = new Harness();
+    const loader = openLoader(files, target.server.store);
+    const seen: number[] = [];
+    // The clock stands still: every slice but the last is over when it looks at it again.
+    const outcome = await loader.load(async () => void seen.push(loader.loadedBytes));
+    must(outcome);
+    expect(loader.usedMemoryBytes).toBe(1234);
+    expect(seen).toEqual([...seen].sort((a, b) => a - b));
+    expect(digestOf(target)).toBe(digestOf(source));
+  });
+});
+
+describe('a damaged RDB file', () => {
+  const source = filled(SMALL);
+  const whole = new MemoryFileSystem();
+  save(whole, source.server.store);
+  const bytes = bytesOf(whole);
+  const store = emptyStore();
+
+  function outcomeOf(damaged: Uint8Array, options: LoadOptions = {}): string {
+    const files = new MemoryFileSystem();
+    files.put(DUMP, damaged);
+    store.clear();
+    const outcome = load(files, store, options);
+    expect(files.openDescriptors).toBe(0);
+    return 'refused' in outcome ? outcome.refused : 'loaded';
+  }
+
+  it('cut at any byte is refused', () => {
+    for (let length = 0; length < bytes.length; length++) {
+      for (const chunkBytes of [16, 4096]) {
+        const outcome = outcomeOf(bytes.subarray(0, length), { chunkBytes });
+        expect(`${length}: ${outcome}`).toMatch(/Unexpected EOF reading RDB file/);
+      }
+    }
+  });
+
+  it('with one bit flipped anywhere is refused', () => {
+    for (let bit = 0; bit < bytes.length * 8; bit++) {
+      const damaged = Buffer.from(bytes);
+      damaged[bit >> 3] = (damaged[bit >> 3] as number) ^ (1 << (bit & 7));
+      expect(`bit ${bit}: ${outcomeOf(damaged)}`).not.toContain('loaded');
+    }
+  });
+
+  it('with one bit flipped anywhere and no checksum never harms the server', () => {
+    const files = new MemoryFileSystem();
+    save(files, source.server.store, { summing: false });
+    const plain = bytesOf(files);
+    for (let bit = 0; bit < plain.length * 8; bit++) {
+      const damaged = Buffer.from(plain);
+      damaged[bit >> 3] = (damaged[bit >> 3] as number) ^ (1 << (bit & 7));
+      outcomeOf(damaged);
+      if (bit % 500 === 0) store.verify();
+    }
+  });
+
+  it('leaves no memory behind when it was refused', () => {
+    const large = new MemoryFileSystem();
+    save(large, filled(LARGE).server.store);
+    const much = bytesOf(large);
+    const settle = (): number => {
+      store.clear();
+      while (store.step(1000)) {}
+      for (let i = 0; i < 64; i++) store.step(1000);
+      return store.usedBytes();
+    };
+    outcomeOf(much.subarray(0, much.length - 5000));
+    const before = settle();
+    for (let cut = 1; cut < 40; cut++) outcomeOf(much.subarray(0, Math.floor((much.length * cut) / 40)));
+    expect(settle()).toBe(before);
+    store.verify();
+  });
+
+  it('that cannot be read on is refused', () => {
+    const files = new MemoryFileSystem();
+    files.put(DUMP, bytes);
+    files.faults.set('read', 'EIO');
+    expect(refusalOf(load(files, store))).toContain('Unrecoverable error reading the RDB file: Input/output error');
+    expect(files.openDescriptors).toBe(0);
+  });
+});
+
+describe('saving', () => {
+  const old = filled([['SET', 'old', '1']]).server.store;
+  const next = filled(LARGE).server.store;
+
+  function withOldFile(): MemoryFileSystem {
+    const files = new MemoryFileSystem();
+    save(files, old);
+    return files;
+  }
+
+  it('that fails leaves the old file as it was and nothing else, and says why', () => {
+    for (const [operation, line] of [
+      [
+        'open',
+        'warning: Failed opening the temp RDB file temp-7.rdb (in server root dir /data) for saving: Permission denied',
+      ],
+      ['write', 'warning: Write error saving DB on disk(rdbSaveRio): Permission denied'],
+      ['datasync', 'warning: Write error saving DB on disk(rdbSaveRio): Permission denied'],
+      [
+        'rename',
+        'warning: Error moving temp DB file temp-7.rdb on the final destination dump.rdb (in server root dir /data): Permission denied',
+      ],
+    ] as const) {
+      const files = withOldFile();
+      const before = bytesOf(files);
+      const log = new Log();
+      files.faults.set(operation, 'EACCES');
+      expect(save(files, next, {}, log)).toBe(false);
+      expect(log.lines).toEqual([line]);
+      files.faults.clear();
+      expect(bytesOf(files)).toEqual(before);
+      expect(files.list('/data')).toEqual(['dump.rdb']);
+      expect(files.openDescriptors).toBe(0);
+    }
+  });
+
+  it('on a full disk leaves the old file, and works again when there is room', () => {
+    const files = withOldFile();
+    const before = bytesOf(files);
+    files.capacityBytes = files.usedBytes + 50_000;
+    const log = new Log();
+    expect(save(files, next, { compressing: false }, log)).toBe(false);
+    expect(log.has('Write error saving DB on disk(rdbSaveRio): No space left on device')).toBe(true);
+    expect(bytesOf(files)).toEqual(before);
+    expect(files.usedBytes).toBe(before.length);
+    files.capacityBytes = Number.POSITIVE_INFINITY;
+    expect(save(files, next)).toBe(true);
+  });
+
+  it('takes writes that are short', () => {
+    const files = new MemoryFileSystem();
+    files.writeBytesMax = 1000;
+    save(files, next);
+    const same = new MemoryFileSystem();
+    save(same, next);
+    expect(bytesOf(files)).toEqual(bytesOf(same));
+  });
+
+  it('after a power cut at any step: the old file or the new one, whole', () => {
+    const whole = new MemoryFileSystem();
+    save(whole, next);
+    const [before, after] = [bytesOf(withOldFile()), bytesOf(whole)];
+    let finished = false;
+    for (let steps = 0; !finished; steps++) {
+      const files = withOldFile();
+      files.operationsLeft = steps;
+      try {
+        finished = save(files, next);
+      } catch (error) {
+        if (!(error instanceof PowerCut)) throw error;
+      }
+      const found = bytesOf(files.afterPowerCut());
+      expect(found.equals(before) || found.equals(after)).toBe(true);
+      if (finished) expect(found.equals(after)).toBe(true);
+    }
+  });
+
+  it('syncs now and then when asked to', () => {
+    const big = filled(Array.from({ length: 10 }, (_, i) => ['SET', `k${i}`, 'v'.repeat(1_000_000)])).server.store;
+    const files = new MemoryFileSystem();
+    save(files, big, { compressing: false });
+    expect(files.calls.get('datasync')).toBe(3);
+  });
+});
