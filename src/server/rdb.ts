@@ -110,6 +110,8 @@ export class Rdb {
   tick(): void {
     const { executor, config } = this.#host;
     if (this.saving || executor.dirty === 0 || executor.loading) return;
+    // While saving means waiting, an append-only file is durable enough: a cluster's node must not be silent for seconds.
+    if (config.values.appendonly) return;
     const nowMs = this.#nowMs();
     if (!this.#isWell && nowMs - this.#lastTryMs <= RETRY_AFTER_MS) return;
     const sinceSeconds = Math.floor(nowMs / 1000) - Math.floor(this.lastSaveMs / 1000);
