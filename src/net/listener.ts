@@ -12,7 +12,7 @@ import { SocketStream } from './socketStream.js';
 import type { Stream } from './stream.js';
 
 /** One read takes at most this much; larger requests come in several. */
-const READ_BUFFER_BYTES = 64 * 1024;
+const READ_BUFFER_BYTES = 128 * 1024;
 
 export interface ListenerOptions {
   readonly backlog: number;

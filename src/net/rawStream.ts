@@ -58,6 +58,7 @@ export class RawStream implements Stream {
   readonly #shared: RawStreams;
   #events!: StreamEvents;
   #closed = false;
+  #paused = false;
 
   constructor(handle: RawHandle, shared: RawStreams, unixPath: string | undefined) {
     this.#handle = handle;
@@ -74,6 +75,7 @@ export class RawStream implements Stream {
     const { api, readBuffer } = this.#shared;
     this.#handle.onread = () => {
       const count = api.state[api.kReadBytesOrError];
+      if (count === readBuffer.length) this.#letOthersRead();
       if (count > 0) events.onData(readBuffer, count);
       else if (count < 0 && !this.#closed)
         this.#end(count === EOF_ERRNO ? 'closed by peer' : getSystemErrorName(count));
@@ -107,11 +109,21 @@ export class RawStream implements Stream {
   }
 
   pauseReading(): void {
+    this.#paused = true;
     if (!this.#closed) this.#handle.readStop();
   }
 
   resumeReading(): void {
+    this.#paused = false;
     if (!this.#closed) this.#handle.readStart();
+  }
+
+  /** A full buffer means that there is more, which libuv would read up to 32 times before it looks at anybody else. */
+  #letOthersRead(): void {
+    this.#handle.readStop();
+    setImmediate(() => {
+      if (!this.#closed && !this.#paused) this.#handle.readStart();
+    });
   }
 
   close(): void {
