@@ -64,9 +64,12 @@ describe('CLIENT TRACKING', () => {
       if (i % 2 === 0) b.receive(`GET key:${i}\r\n`);
     }
     expect(tracking.keyCount).toBe(100);
-    // Each of the others was given up, and each of its readers was told.
+    // Each of the others was given up, and each of its readers was told, once. A key that was given up at once for the first
+    // reader may be there for the second: then the first was told of one more.
     const told = heard(a).filter((text) => text.startsWith('push["invalidate"'));
-    expect(told).toHaveLength(400);
+    expect(new Set(told).size).toBe(told.length);
+    expect(told.length).toBeGreaterThanOrEqual(400);
+    expect(told.length).toBeLessThan(450);
     expect(tracking.itemCount).toBeLessThanOrEqual(200);
   });
 

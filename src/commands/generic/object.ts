@@ -31,17 +31,17 @@ const SHARED_REFERENCES = 2147483647;
 
 const HELP = [
   'ENCODING <key>',
-  '    Return the kind of internal representation used in order to store the value',
-  '    associated with a <key>.',
+  '    How the value is kept in memory: the name of the structure that holds',
+  '    it now.',
   'FREQ <key>',
-  '    Return the access frequency index of the <key>. The returned integer is',
-  '    proportional to the logarithm of the recent access frequency of the key.',
+  '    How often the key is used, as the logarithmic counter that the LFU',
+  '    policies keep.',
   'IDLETIME <key>',
-  '    Return the idle time of the <key>, that is the approximated number of',
-  '    seconds elapsed since the last access to the key.',
+  '    Seconds since the key was last used, as exactly as the LRU policies',
+  '    know it.',
   'REFCOUNT <key>',
-  '    Return the number of references of the value associated with the specified',
-  '    <key>.',
+  '    How many share the value: 1, but for small integers, which all keys',
+  '    share.',
 ];
 
 /** The live entry of argument 2, counted but not touched; 0 when absent, which has then been replied. */

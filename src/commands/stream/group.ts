@@ -155,19 +155,19 @@ function runDelConsumer(ctx: CommandContext): void {
 
 const HELP: readonly string[] = [
   'CREATE <key> <groupname> <id|$> [option]',
-  '    Create a new consumer group. Options are:',
-  '    * MKSTREAM',
-  '      Create the empty stream if it does not exist.',
-  '    * ENTRIESREAD entries_read',
-  "      Set the group's entries_read counter (internal use).",
+  '    Make a group that has read up to an id. It may say:',
+  '    - MKSTREAM',
+  '      Make the stream, too, where there is none.',
+  '    - ENTRIESREAD entries_read',
+  '      How many entries the group has read (for replication).',
   'CREATECONSUMER <key> <groupname> <consumer>',
-  '    Create a new consumer in the specified group.',
+  '    Make a consumer of a group.',
   'DELCONSUMER <key> <groupname> <consumer>',
-  '    Remove the specified consumer.',
+  '    End a consumer and what it has not acknowledged.',
   'DESTROY <key> <groupname>',
-  '    Remove the specified group.',
+  '    End a group with its consumers.',
   'SETID <key> <groupname> <id|$> [ENTRIESREAD entries_read]',
-  '    Set the current group ID and entries_read counter.',
+  '    Have the group go on reading behind an id.',
 ];
 
 const GROUP_ID: ArgumentDoc = {

@@ -185,11 +185,11 @@ function runConsumers(ctx: CommandContext): void {
 
 const HELP: readonly string[] = [
   'CONSUMERS <key> <groupname>',
-  '    Show consumers of <groupname>.',
+  '    The consumers of a group.',
   'GROUPS <key>',
-  '    Show the stream consumer groups.',
+  '    The groups that read the stream.',
   'STREAM <key> [FULL [COUNT <count>]',
-  '    Show information about the stream.',
+  '    The stream itself; with FULL, all that hangs on it.',
 ];
 
 interface InfoVariant {
