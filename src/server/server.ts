@@ -29,6 +29,7 @@ import { Clients } from './clients.js';
 import { claimLoadedSlots, type RunningCluster, startCluster } from './cluster.js';
 import { Cron } from './cron.js';
 import { Rdb } from './rdb.js';
+import { Snapshots } from './snapshots.js';
 import { newStats, Rates, resetStats } from './stats.js';
 import { REDIS_VERSION, VERSION } from './version.js';
 
@@ -65,6 +66,7 @@ export class Server implements ServerPort {
   readonly rateMeter = new Rates();
   readonly executor: Executor;
   readonly aof: Aof;
+  readonly snapshots: Snapshots;
   readonly rdb: Rdb;
   readonly outbox: Outbox;
   activeExpire = true;
@@ -97,6 +99,7 @@ export class Server implements ServerPort {
     this.outbox = new Outbox(this.executor.reply, () => this.#beforeReplies());
     this.executor.tracking.atEndOfRound = (run) => setImmediate(run);
     this.clients = new Clients(this.executor, this.outbox);
+    this.snapshots = new Snapshots({ executor: this.executor, config });
     this.rdb = new Rdb({ executor: this.executor, config });
     this.rdb.onChange = () => this.refreshGates();
     this.aof = new Aof({

@@ -27,6 +27,8 @@ export interface RdbFileFacts {
   readonly policy: string;
   /** `lfu-decay-time`, minutes. */
   readonly lfuDecayMinutes: number;
+  /** More fields for the head: names and values, in turn. */
+  readonly aux?: readonly string[];
 }
 
 /** Takes bytes of the file, in order; they are gone when it returns. */
@@ -73,6 +75,8 @@ export class RdbFileWriter {
     this.aux('ctime', String(Math.floor(facts.nowMs / 1000)));
     this.aux('used-mem', String(facts.usedMemoryBytes));
     this.aux('aof-base', facts.isAofBase ? '1' : '0');
+    const aux = facts.aux ?? [];
+    for (let i = 0; i < aux.length; i += 2) this.aux(aux[i], aux[i + 1]);
   }
 
   private aux(name: string, value: string): void {
