@@ -99,7 +99,7 @@ export class Snapshots {
   }
 
   /** What the head of the file says. */
-  facts({ purpose, aux }: SnapshotOptions): RdbFileFacts {
+  facts({ purpose, aux = [] }: SnapshotOptions): RdbFileFacts {
     const { server } = this.#host.executor;
     const { values } = this.#host.config;
     return {
