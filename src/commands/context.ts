@@ -109,6 +109,8 @@ export interface CommandContext {
   lookupRead(i: number): Ref;
   /** The live entry of key argument i for writing. 0 when absent. */
   lookupWrite(i: number): Ref;
+  /** {@link lookupRead} for the few commands that count as readers (hits, misses) and change the value all the same. */
+  lookupChange(i: number): Ref;
   /** Like {@link lookupRead} but neither counts nor touches (TTL, OBJECT, EXISTS in some forms). */
   peek(i: number): Ref;
   /** {@link peek} for a key of any database that is not an argument. */
@@ -328,7 +330,8 @@ export interface PersistencePort {
   /** Saves to the RDB file. False when that failed; the log tells why. */
   saveRdb(): boolean;
   /** Saves to the RDB file as soon as this round of requests is done. */
-  saveRdbInBackground(): void;
+  /** With `mayWait` it begins when nothing else writes a snapshot any more; else it is 'busy' then. */
+  saveRdbInBackground(mayWait: boolean): 'started' | 'scheduled' | 'busy' | 'failed';
   /** FLUSHALL: where snapshots are configured, the file is emptied as well. What changed so far no longer counts then. */
   saveAfterFlush(): void;
   /** Reads the RDB file again, after removing the data unless told not to. False when that failed; the data is then lost. */

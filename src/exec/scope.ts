@@ -171,7 +171,15 @@ export class CommandScope implements CommandContext {
 
   lookupWrite(i: number): Ref {
     const ref = this.#live(this.db, this.buf, this.start[i], this.end[i]);
-    if (ref !== 0) this.#touch(this.db, ref);
+    if (ref === 0) return 0;
+    this.#touch(this.db, ref);
+    this.db.keep(ref);
+    return ref;
+  }
+
+  lookupChange(i: number): Ref {
+    const ref = this.lookupRead(i);
+    if (ref !== 0) this.db.keep(ref);
     return ref;
   }
 
@@ -315,10 +323,10 @@ export class CommandScope implements CommandContext {
     this.dirty += changes;
   }
 
-  /** All changes are on disk: they are counted from here on. The command that runs, if one does, has changed nothing. */
-  saved(): void {
-    this.dirty = 0;
-    this.dirtyBefore = 0;
+  /** So many changes are on disk: later ones are counted from here on. The command that runs, if one does, has changed nothing. */
+  saved(changes = this.dirty): void {
+    this.dirty -= changes;
+    this.dirtyBefore = this.dirty;
   }
 
   wake(i: number): void {

@@ -1,9 +1,4 @@
-/**
- * Wires the RDB file to the rest: loading at start, saving when asked, by save points and before the process ends.
- *
- * There is no snapshot beside serving yet: a background save runs when the round of requests that asked for it is done, in one
- * go, and clients wait meanwhile.
- */
+/** Wires the RDB file to the rest: loading at start, saving when asked, by save points and before the process ends. */
 
 import path from 'node:path';
 import type { ReloadOptions } from '../commands/context.js';
@@ -14,8 +9,9 @@ import type { LoadSnapshot } from '../persistence/io/aofLoader.js';
 import { nodeFileSystem } from '../persistence/io/fileSystem.js';
 import { isRefusal } from '../persistence/io/logSink.js';
 import { RdbLoader, type RdbSource } from '../persistence/io/rdbLoader.js';
-import { saveRdb } from '../persistence/io/rdbSaver.js';
+import { RdbBackgroundFile, type RdbSaveOptions, saveRdb } from '../persistence/io/rdbSaver.js';
 import { lfuInitial, lruSeconds } from '../store/accessClock.js';
+import type { Snapshot, Snapshots } from './snapshots.js';
 
 /** After a failure save points wait so long. */
 const RETRY_AFTER_MS = 5000;
@@ -24,6 +20,17 @@ const LRU_RANGE = 1 << 24;
 export interface RdbHost {
   readonly executor: Executor;
   readonly config: Config;
+  readonly snapshots: Snapshots;
+}
+
+/** A background save under way. */
+interface BackgroundSave {
+  readonly file: RdbBackgroundFile;
+  /** Undefined when all has been written and waits to be on disk. */
+  snapshot: Snapshot | undefined;
+  readonly beganUs: number;
+  /** Changes that the file will hold. */
+  readonly dirty: number;
 }
 
 /** A load under way: what INFO tells of it. */
@@ -39,7 +46,8 @@ export class Rdb {
   lastSaveMs: number;
   readonly #host: RdbHost;
   readonly #values: RdbValues;
-  #pending: NodeJS.Immediate | undefined;
+  #background: BackgroundSave | undefined;
+  #isScheduled = false;
   #loading: Loading | undefined;
   /** The last background save went well. */
   #isWell = true;
@@ -65,9 +73,9 @@ export class Rdb {
     return nodeFileSystem.stat(this.file) !== undefined;
   }
 
-  /** A background save waits for its turn. */
+  /** A background save is under way. */
   get saving(): boolean {
-    return this.#pending !== undefined;
+    return this.#background !== undefined;
   }
 
   /** Snapshots are configured. */
@@ -90,30 +98,64 @@ export class Rdb {
     return this.#save();
   }
 
-  /** Saves when this round of requests is done. */
-  saveInBackground(): void {
-    if (this.saving) return;
-    this.#log('notice', 'Background saving started. This version saves in one go: clients wait meanwhile');
+  /** Begins to save beside serving; no snapshot may be under way. False when the file cannot be made; the log tells why. */
+  saveInBackground(): boolean {
+    const { executor, snapshots } = this.#host;
+    this.#isScheduled = false;
     this.#saves++;
     this.#lastTryMs = this.#nowMs();
-    this.#pending = setImmediate(() => this.#saveInTurn());
+    const file = RdbBackgroundFile.create(this.#saveOptions());
+    if (file === undefined) {
+      this.#ended(false);
+      return false;
+    }
+    const background: BackgroundSave = {
+      file,
+      snapshot: undefined,
+      beganUs: executor.server.clock.monotonicUs(),
+      dirty: executor.dirty,
+    };
+    background.snapshot = snapshots.start({
+      purpose: 'save',
+      sink: file.sink,
+      onEnd: (error) => {
+        background.snapshot = undefined;
+        file.finish(error, (ok) => this.#finishBackground(background, ok));
+      },
+    });
+    this.#background = background;
+    this.#log('notice', 'Background saving started');
+    return true;
   }
 
-  /** FLUSHALL: what an earlier file holds is gone as well. */
+  /** BGSAVE. In a transaction, or with `mayWait` beside another snapshot, it begins later. */
+  beginSave(mayWait: boolean): 'started' | 'scheduled' | 'busy' | 'failed' {
+    const { executor, snapshots } = this.#host;
+    if (snapshots.running === undefined && !executor.propagation.inTransaction) {
+      return this.saveInBackground() ? 'started' : 'failed';
+    }
+    if (!mayWait) return 'busy';
+    this.#isScheduled = true;
+    return 'scheduled';
+  }
+
+  /** FLUSHALL: what is being saved and what an earlier file holds is gone as well. */
   saveAfterFlush(): void {
-    if (!this.hasSavePoints) return;
-    this.#endPending();
-    this.#save();
+    this.#cancel();
+    if (this.hasSavePoints) this.#save();
   }
 
   /** Save points, a few times a second. */
   tick(): void {
-    const { executor, config } = this.#host;
-    if (this.saving || executor.dirty === 0 || executor.loading) return;
-    // While saving means waiting, an append-only file is durable enough: a cluster's node must not be silent for seconds.
-    if (config.values.appendonly) return;
+    const { executor, config, snapshots } = this.#host;
+    if (this.saving || snapshots.running !== undefined || executor.loading) return;
     const nowMs = this.#nowMs();
     if (!this.#isWell && nowMs - this.#lastTryMs <= RETRY_AFTER_MS) return;
+    if (this.#isScheduled) {
+      this.saveInBackground();
+      return;
+    }
+    if (executor.dirty === 0) return;
     const sinceSeconds = Math.floor(nowMs / 1000) - Math.floor(this.lastSaveMs / 1000);
     const due = config.values.save.find(({ seconds, changes }) => executor.dirty >= changes && sinceSeconds > seconds);
     if (due === undefined) return;
@@ -123,27 +165,32 @@ export class Rdb {
 
   /** Nothing is saved any more. */
   stop(): void {
-    this.#endPending();
+    this.#cancel();
   }
 
-  #endPending(): void {
-    clearImmediate(this.#pending);
-    this.#pending = undefined;
+  #cancel(): void {
+    const background = this.#background;
+    if (background === undefined) return;
+    this.#log('warning', 'A background save is under way; it ends here and its file is removed.');
+    this.#background = undefined;
+    background.snapshot?.cancel();
+    background.file.abandon();
   }
 
-  #saveInTurn(): void {
+  #finishBackground(background: BackgroundSave, ok: boolean): void {
+    if (this.#background !== background) return;
     const { executor } = this.#host;
-    if (executor.loading) {
-      // DEBUG LOADAOF: what is half loaded is not the data.
-      this.#pending = setImmediate(() => this.#saveInTurn());
-      return;
+    this.#background = undefined;
+    this.#lastDurationSeconds = this.#secondsSince(background.beganUs);
+    if (ok) {
+      executor.saved(background.dirty);
+      this.lastSaveMs = this.#nowMs();
     }
-    const { clock } = executor.server;
-    const beganUs = clock.monotonicUs();
-    const ok = this.#save();
-    this.#pending = undefined;
+    this.#ended(ok);
+  }
+
+  #ended(ok: boolean): void {
     this.#isWell = ok;
-    this.#lastDurationSeconds = Math.floor((clock.monotonicUs() - beganUs) / 1_000_000);
     if (ok) this.#log('notice', 'Background saving terminated with success');
     else this.#log('warning', 'Background saving error');
     this.onChange();
@@ -153,33 +200,26 @@ export class Rdb {
   onChange: () => void = () => undefined;
 
   #save(): boolean {
-    const { executor, config } = this.#host;
-    const { server } = executor;
-    const { values } = config;
-    const ok = saveRdb(server.store, {
-      files: nodeFileSystem,
-      log: server.log.bind(server),
-      dir: values.dir,
-      fileName: values.dbfilename,
-      pid: server.pid,
-      values: this.#values,
-      facts: {
-        redisVersion: server.redisVersion,
-        nowMs: this.#nowMs(),
-        usedMemoryBytes: server.usedMemoryBytes(),
-        isAofBase: false,
-        compressing: values.rdbcompression,
-        summing: values.rdbchecksum,
-        policy: values['maxmemory-policy'],
-        lfuDecayMinutes: values['lfu-decay-time'],
-      },
-      syncingOften: values['rdb-save-incremental-fsync'],
-    });
-    if (!ok) return false;
+    const { executor, snapshots } = this.#host;
+    const facts = snapshots.facts('save');
+    if (!saveRdb(executor.server.store, { ...this.#saveOptions(), values: this.#values, facts })) return false;
     executor.saved();
     this.lastSaveMs = this.#nowMs();
     this.#isWell = true;
     return true;
+  }
+
+  #saveOptions(): RdbSaveOptions {
+    const { executor, config } = this.#host;
+    const { server } = executor;
+    return {
+      files: nodeFileSystem,
+      log: server.log.bind(server),
+      dir: config.values.dir,
+      fileName: config.values.dbfilename,
+      pid: server.pid,
+      syncingOften: config.values['rdb-save-incremental-fsync'],
+    };
   }
 
   // ---------------------------------------------------------------- loading
@@ -282,13 +322,21 @@ export class Rdb {
 
   /** Lines of INFO's persistence section. */
   infoFields(): readonly InfoField[] {
+    const background = this.#background;
+    const seconds = background === undefined ? -1 : this.#secondsSince(background.beganUs);
+    const snapshot = this.#host.snapshots.running;
+    const progress = snapshot === undefined ? 0 : (100 * snapshot.savedKeys) / Math.max(1, snapshot.totalKeys);
     return [
+      ['current_fork_perc', progress.toFixed(2)],
+      ['current_save_keys_processed', snapshot?.savedKeys ?? 0],
+      ['current_save_keys_total', snapshot?.totalKeys ?? 0],
       ['rdb_bgsave_in_progress', this.saving ? 1 : 0],
       ['rdb_last_save_time', Math.floor(this.lastSaveMs / 1000)],
       ['rdb_last_bgsave_status', this.#isWell ? 'ok' : 'err'],
       ['rdb_last_bgsave_time_sec', this.#lastDurationSeconds],
-      ['rdb_current_bgsave_time_sec', this.saving ? 0 : -1],
+      ['rdb_current_bgsave_time_sec', seconds],
       ['rdb_saves', this.#saves],
+      ['rdb_last_cow_size', 0],
       ['rdb_last_load_keys_expired', this.#keysExpired],
       ['rdb_last_load_keys_loaded', this.#keysLoaded],
       ...this.#loadingFields(),
@@ -316,6 +364,10 @@ export class Rdb {
       ],
       ['loading_rdb_used_mem', loader.usedMemoryBytes],
     ];
+  }
+
+  #secondsSince(beganUs: number): number {
+    return Math.floor((this.#host.executor.server.clock.monotonicUs() - beganUs) / 1_000_000);
   }
 
   #nowMs(): number {

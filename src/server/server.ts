@@ -100,7 +100,7 @@ export class Server implements ServerPort {
     this.executor.tracking.atEndOfRound = (run) => setImmediate(run);
     this.clients = new Clients(this.executor, this.outbox);
     this.snapshots = new Snapshots({ executor: this.executor, config });
-    this.rdb = new Rdb({ executor: this.executor, config });
+    this.rdb = new Rdb({ executor: this.executor, config, snapshots: this.snapshots });
     this.rdb.onChange = () => this.refreshGates();
     this.aof = new Aof({
       executor: this.executor,
@@ -428,7 +428,7 @@ function persistencePort(server: Server): PersistencePort {
       return server.rdb.saving;
     },
     saveRdb: () => server.rdb.save(),
-    saveRdbInBackground: () => server.rdb.saveInBackground(),
+    saveRdbInBackground: (mayWait) => server.rdb.beginSave(mayWait),
     saveAfterFlush: () => server.rdb.saveAfterFlush(),
     reloadRdb: (options) => server.rdb.reload(options),
     get aofBufferBytes() {

@@ -1,11 +1,21 @@
 /**
- * Snapshots: the whole keyspace as it is at one moment, as the bytes of an RDB file. Behind background saves, rewrites of the
- * append-only file and full resynchronizations; one at a time, as redis-server has one child at a time.
+ * Snapshots: the whole keyspace as it is at one moment, as the bytes of an RDB file, written beside serving. Behind background
+ * saves, rewrites of the append-only file and full resynchronizations; one at a time, as redis-server has one child at a time.
+ *
+ * The work is done in slices between the requests (persistence/format/rdbSnapshot.ts). A slice takes less than a millisecond;
+ * while requests come, all of them together take half of the time.
  */
 import type { Config } from '../config/config.js';
 import type { Executor } from '../exec/executor.js';
-import { type RdbFileFacts, RdbFileWriter } from '../persistence/format/rdbFileWriter.js';
+import type { RdbFileFacts } from '../persistence/format/rdbFileWriter.js';
+import { RdbSnapshot } from '../persistence/format/rdbSnapshot.js';
 import { RdbValues } from '../persistence/format/rdbValue.js';
+
+const SLICE_US = 800;
+/** A slice while requests come: as long as they were served before it, within these limits. */
+const MIN_SLICE_US = 100;
+/** How long to wait for a sink that is full. */
+const FULL_PAUSE_MS = 1;
 
 /** Where the bytes go. */
 export interface SnapshotSink {
@@ -51,7 +61,7 @@ export interface SnapshotHost {
 export class Snapshots {
   readonly #host: SnapshotHost;
   readonly #values: RdbValues;
-  #running: Snapshot | undefined;
+  #running: Running | undefined;
 
   constructor(host: SnapshotHost) {
     this.#host = host;
@@ -64,42 +74,22 @@ export class Snapshots {
 
   /**
    * Begins one; none may be running. What it holds is the keyspace at this moment, which must not lie within a command that
-   * writes or within a transaction.
+   * writes.
    */
   start(options: SnapshotOptions): Snapshot {
-    const { store } = this.#host.executor.server;
-    let isOver = false;
-    let error: unknown;
-    try {
-      new RdbFileWriter(this.#values, this.facts(options), (buf, length) => options.sink.write(buf, length)).write(
-        store,
-      );
-    } catch (thrown) {
-      error = thrown;
-    }
-    const end = setImmediate(() => {
-      isOver = true;
-      this.#running = undefined;
-      options.onEnd(error);
+    const { executor } = this.#host;
+    const { sink } = options;
+    const take = (buf: Buffer, length: number): void => sink.write(buf, length);
+    const walk = new RdbSnapshot(executor.server.store, this.#values, this.facts(options.purpose, options.aux), take);
+    const running = new Running(executor, walk, options, () => {
+      if (this.#running === running) this.#running = undefined;
     });
-    let totalKeys = 0;
-    for (const db of store.databases) totalKeys += db.size;
-    this.#running = {
-      purpose: options.purpose,
-      startedAtMs: this.#host.executor.server.clock.nowMs(),
-      savedKeys: totalKeys,
-      totalKeys,
-      cancel: () => {
-        if (isOver) return;
-        clearImmediate(end);
-        this.#running = undefined;
-      },
-    };
-    return this.#running;
+    this.#running = running;
+    return running;
   }
 
   /** What the head of the file says. */
-  facts({ purpose, aux = [] }: SnapshotOptions): RdbFileFacts {
+  facts(purpose: SnapshotPurpose, aux: readonly string[] = []): RdbFileFacts {
     const { server } = this.#host.executor;
     const { values } = this.#host.config;
     return {
@@ -113,5 +103,79 @@ export class Snapshots {
       lfuDecayMinutes: values['lfu-decay-time'],
       aux,
     };
+  }
+}
+
+class Running implements Snapshot {
+  readonly purpose: SnapshotPurpose;
+  readonly startedAtMs: number;
+  readonly #executor: Executor;
+  readonly #walk: RdbSnapshot;
+  readonly #options: SnapshotOptions;
+  readonly #onOver: () => void;
+  #next: NodeJS.Immediate | undefined;
+  #pause: NodeJS.Timeout | undefined;
+  /** When the last slice ended, and how many commands had been run by then. */
+  #pausedAtUs = 0;
+  #commandsBefore = -1;
+
+  constructor(executor: Executor, walk: RdbSnapshot, options: SnapshotOptions, onOver: () => void) {
+    this.purpose = options.purpose;
+    this.startedAtMs = executor.server.clock.nowMs();
+    this.#executor = executor;
+    this.#walk = walk;
+    this.#options = options;
+    this.#onOver = onOver;
+    this.#schedule();
+  }
+
+  get savedKeys(): number {
+    return this.#walk.savedKeys;
+  }
+
+  get totalKeys(): number {
+    return this.#walk.totalKeys;
+  }
+
+  cancel(): void {
+    clearImmediate(this.#next);
+    clearTimeout(this.#pause);
+    this.#walk.release();
+    this.#onOver();
+  }
+
+  #schedule(): void {
+    if (this.#options.sink.isFull) this.#pause = setTimeout(() => this.#slice(), FULL_PAUSE_MS);
+    else this.#next = setImmediate(() => this.#slice());
+  }
+
+  #slice(): void {
+    const { clock, stats } = this.#executor.server;
+    const beganUs = clock.monotonicUs();
+    const isServing = stats.commandsProcessed !== this.#commandsBefore;
+    const sliceUs = isServing ? Math.max(MIN_SLICE_US, Math.min(SLICE_US, beganUs - this.#pausedAtUs)) : SLICE_US;
+    let nowUs = beganUs;
+    try {
+      do {
+        if (!this.#walk.step()) return this.#end();
+        nowUs = clock.monotonicUs();
+      } while (nowUs - beganUs < sliceUs && !this.#options.sink.isFull);
+    } catch (error) {
+      return this.#end(error);
+    }
+    this.#pausedAtUs = nowUs;
+    this.#commandsBefore = stats.commandsProcessed;
+    this.#schedule();
+  }
+
+  #end(error?: unknown): void {
+    let failure = error;
+    try {
+      if (failure === undefined) this.#walk.finish();
+    } catch (thrown) {
+      failure = thrown;
+    }
+    this.cancel();
+    this.#options.onEnd(failure);
   }
 }

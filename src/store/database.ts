@@ -6,6 +6,9 @@
  * subarray.
  *
  * The store knows no clock: an expired entry is there until somebody deletes it.
+ *
+ * While a snapshot takes the entries (tableCut.ts), every writing method first has it take those that it may change. What
+ * changes the object behind an entry's handle asks for that itself: {@link Database.keep}.
  */
 import { assert } from '../base/assert.js';
 import { Elements } from './elements.js';
@@ -17,6 +20,7 @@ import { randomEntry, Sampler } from './sampling.js';
 import { UNIT_BYTES } from './sizeClass.js';
 import { SlotIndex } from './slots.js';
 import { Table } from './table.js';
+import { TableCut } from './tableCut.js';
 import { type ByteView, ENCODING_DEFAULT, ENCODING_RAW, NO_EXPIRE, type Ref, TYPE_STRING } from './types.js';
 
 /** Half of a string's length, an eighth of a small collection's. */
@@ -30,8 +34,26 @@ export class Database extends Keyspace {
   private readonly sampler = new Sampler();
   private readonly isExpiring = (ref: Ref): boolean => (this.word1(ref) & EXPIRES) !== 0;
 
+  /** Begins a snapshot of this moment: `take` gets every entry once, some of them when they are about to change. */
+  beginCut(take: (ref: Ref) => void): TableCut {
+    const { table } = this;
+    const cut = new TableCut(table, this.words, take);
+    this.memory.cuts++;
+    cut.onEnd = () => {
+      this.memory.cuts--;
+    };
+    return cut;
+  }
+
+  /** The same as {@link keep} for a key that may not be there yet. */
+  private keepKey(buf: Uint8Array, start: number, end: number): void {
+    const { cut } = this.table;
+    if (cut !== undefined) cut.beforeWrite(this.hasher.hash(buf, start, end));
+  }
+
   /** Makes the key a string with this value and expire time (NO_EXPIRE for none), whatever it was before. */
   put(kbuf: Uint8Array, ks: number, ke: number, vbuf: Uint8Array, vs: number, ve: number, expireAtMs: number): Ref {
+    this.keepKey(kbuf, ks, ke);
     const old = this.find(kbuf, ks, ke);
     if (old !== 0) return this.overwrite(old, TYPE_STRING, ENCODING_DEFAULT, vbuf, vs, ve, expireAtMs);
     return this.add(TYPE_STRING, ENCODING_DEFAULT, kbuf, ks, ke, vbuf, vs, ve, expireAtMs);
@@ -49,6 +71,7 @@ export class Database extends Keyspace {
     ve: number,
     expireAtMs: number,
   ): Ref {
+    this.keepKey(kbuf, ks, ke);
     const old = this.find(kbuf, ks, ke);
     if (old !== 0) return this.overwrite(old, type, encoding, vbuf, vs, ve, expireAtMs);
     return this.add(type, encoding, kbuf, ks, ke, vbuf, vs, ve, expireAtMs);
@@ -64,6 +87,7 @@ export class Database extends Keyspace {
     object: StoredObject,
     expireAtMs: number,
   ): Ref {
+    this.keepKey(kbuf, ks, ke);
     const handle = this.objects.add(object);
     try {
       return this.putHandle(type, encoding, kbuf, ks, ke, handle, expireAtMs);
@@ -75,6 +99,7 @@ export class Database extends Keyspace {
 
   /** Replaces the value by a string; the expire time stays. */
   setValue(ref: Ref, vbuf: Uint8Array, vs: number, ve: number): Ref {
+    this.keep(ref);
     return this.overwrite(ref, TYPE_STRING, ENCODING_DEFAULT, vbuf, vs, ve, this.expireAtMs(ref));
   }
 
@@ -100,6 +125,7 @@ export class Database extends Keyspace {
     writeTo = newLength,
     reserveShift = COLLECTION_RESERVE_SHIFT,
   ): ByteView {
+    this.keep(ref);
     this.moved =
       (this.word1(ref) & HANDLE) !== 0
         ? this.resizeLarge(ref, newLength, writeFrom, writeTo)
@@ -125,6 +151,7 @@ export class Database extends Keyspace {
   /** Adds or changes the expire time. */
   setExpire(ref: Ref, expireAtMs: number): Ref {
     if (expireAtMs === NO_EXPIRE) return this.persist(ref);
+    this.keep(ref);
     if ((this.word1(ref) & EXPIRES) !== 0) {
       this.wheel.update(ref, expireAtMs);
       return ref;
@@ -136,10 +163,13 @@ export class Database extends Keyspace {
 
   /** Removes the expire time. */
   persist(ref: Ref): Ref {
-    return (this.word1(ref) & EXPIRES) === 0 ? ref : this.reallocateWhole(ref, false);
+    if ((this.word1(ref) & EXPIRES) === 0) return ref;
+    this.keep(ref);
+    return this.reallocateWhole(ref, false);
   }
 
   delete(ref: Ref): void {
+    this.keep(ref);
     this.unlink(ref);
     this.memory.freeEntry(ref);
   }
@@ -178,6 +208,8 @@ export class Database extends Keyspace {
     const type = this.type(ref);
     const encoding = this.encoding(ref);
     const expireAtMs = this.expireAtMs(ref);
+    this.keep(ref);
+    target.keepKey(kbuf, ks, ke);
     let moved: Ref;
     if ((this.word1(ref) & HANDLE) !== 0) {
       moved = target.putHandle(type, encoding, kbuf, ks, ke, this.reader.handle(ref), expireAtMs);
@@ -203,8 +235,18 @@ export class Database extends Keyspace {
     this.wheel.discard();
     this.wheel = new ExpiryWheel(this.memory.arena.segments, this.memory.expireDistance, this.memory.pool);
     if (this.slots !== undefined) this.slots = new SlotIndex(this.words);
-    this.memory.bury(dead);
+    if (dead.cut === undefined) this.memory.bury(dead);
+    else this.buryAfterCut(dead, dead.cut);
     this.memory.discardIfDead();
+  }
+
+  /** A snapshot still takes the entries: their memory is given back when it has. */
+  private buryAfterCut(dead: Table, cut: TableCut): void {
+    const { onEnd } = cut;
+    cut.onEnd = () => {
+      onEnd?.();
+      this.memory.bury(dead);
+    };
   }
 
   /** SWAPDB: exchanges the contents of two databases. */

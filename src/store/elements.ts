@@ -19,6 +19,7 @@ import type { StoredObject } from './objects.js';
 import { randomEntry } from './sampling.js';
 import { SEGMENT_SHIFT, UNIT_MASK } from './segments.js';
 import { Table } from './table.js';
+import { TableCut } from './tableCut.js';
 import { ByteView, CACHED_ENTRIES, ENCODING_DEFAULT, type Ref, TYPE_STRING } from './types.js';
 
 /** What the JavaScript objects of a collection take: this one, its table and their arrays. */
@@ -64,6 +65,8 @@ export class Elements implements StoredObject {
   /** Adds the element buf[start, end), which is not there, with a value. The ranges may lie in the store. Throws StoreFullError. */
   add(buf: Uint8Array, start: number, end: number, vbuf: Uint8Array, vs: number, ve: number): Ref {
     const { memory } = this;
+    const { cut } = this.table;
+    if (cut !== undefined) cut.beforeWrite(memory.hasher.hash(buf, start, end));
     const hash = memory.hasher.hash(buf, start, end);
     const length = ve - vs;
     const handle = length > INLINE_VALUE_MAX ? memory.addLarge(vbuf, vs, ve) : 0;
@@ -94,6 +97,7 @@ export class Elements implements StoredObject {
   /** Gives an element another value, in place where it fits well; answers where the element is then. Throws StoreFullError. */
   setValue(ref: Ref, vbuf: Uint8Array, vs: number, ve: number): Ref {
     const { memory } = this;
+    this.keep(ref);
     const length = ve - vs;
     if ((this.word1(ref) & HANDLE) === 0 && this.fits(ref, length)) {
       this.writeInline(ref, vbuf, vs, ve);
@@ -123,10 +127,29 @@ export class Elements implements StoredObject {
   }
 
   delete(ref: Ref): void {
+    this.keep(ref);
     this.blockBytes -= this.bytesOf(ref);
     this.table.remove(ref);
     this.memory.freeEntry(ref);
     this.memory.elementCount--;
+  }
+
+  /** Begins a snapshot of this moment, see {@link Database.beginCut}; the elements stay until it ends, also without a key. */
+  beginCut(take: (ref: Ref) => void): TableCut {
+    const { memory, table } = this;
+    const cut = new TableCut(table, this.words, take);
+    memory.cuts++;
+    cut.onEnd = () => {
+      memory.cuts--;
+      if (this.released) memory.buryElements(table);
+    };
+    return cut;
+  }
+
+  /** The element's value is about to change, see {@link Database.keep}. */
+  keep(ref: Ref): void {
+    const { cut } = this.table;
+    if (cut !== undefined) cut.beforeWrite(this.memory.reader.hash(ref, this.memory.hasher));
   }
 
   /** The element's key. The view is shared by all collections of the store: it dies at the next read of a key. */
@@ -137,6 +160,12 @@ export class Elements implements StoredObject {
   /** The element's value; likewise. */
   readValue(ref: Ref): ByteView {
     return this.memory.reader.readValue(ref, this.memory.elementValue);
+  }
+
+  /** Key and value into views of the caller's own. */
+  readBoth(ref: Ref, key: ByteView, value: ByteView): void {
+    this.memory.reader.readKey(ref, key);
+    this.memory.reader.readValue(ref, value);
   }
 
   keyLength(ref: Ref): number {
@@ -170,10 +199,8 @@ export class Elements implements StoredObject {
     const copy = new Elements(this.memory);
     const key = new ByteView();
     const value = new ByteView();
-    const { reader } = this.memory;
     this.forEach((ref) => {
-      reader.readKey(ref, key);
-      reader.readValue(ref, value);
+      this.readBoth(ref, key, value);
       copy.add(key.buf, key.start, key.end, value.buf, value.start, value.end);
     });
     return copy;
@@ -188,7 +215,7 @@ export class Elements implements StoredObject {
   /** Lets all elements go; the collection is of no use afterwards. */
   release(): void {
     this.released = true;
-    this.memory.buryElements(this.table);
+    if (this.table.cut === undefined) this.memory.buryElements(this.table);
   }
 
   /** See {@link StoredObject.relocate}. `moved` is told of each element that has another reference now. */

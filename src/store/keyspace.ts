@@ -175,6 +175,7 @@ export class Keyspace {
 
   /** The same, to write to: the length stays. */
   writableValue(ref: Ref): ByteView {
+    this.keep(ref);
     if ((this.word1(ref) & HANDLE) !== 0) this.resizeLarge(ref, this.valueLength(ref), 0, this.valueLength(ref));
     return this.reader.readValue(ref, this.valueView);
   }
@@ -191,6 +192,12 @@ export class Keyspace {
     if (key !== 0) bytes += this.objects.get(key).bytesUsed;
     const object = this.object(ref);
     return object === undefined ? bytes : bytes + object.bytesUsed + (object.elementBytes ?? 0);
+  }
+
+  /** The entry, or the object that it holds, is about to change: a snapshot that has not taken it does so now. */
+  keep(ref: Ref): void {
+    const { cut } = this.table;
+    if (cut !== undefined) cut.beforeWrite(this.reader.hash(ref, this.hasher));
   }
 
   protected word1(ref: Ref): number {

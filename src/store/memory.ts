@@ -51,6 +51,8 @@ export class Memory {
   readonly elementPool = new ChunkPool();
   /** Elements of the collections that are alive. */
   elementCount = 0;
+  /** Tables whose entries a snapshot is taking (tableCut.ts). */
+  cuts = 0;
   /** Where collections show the key and the value of an element. */
   readonly elementKey = new ByteView();
   readonly elementValue = new ByteView();
@@ -234,7 +236,8 @@ export class Memory {
 
   /** After a database was cleared: if nothing else is alive, all memory goes back without a look at each entry. */
   discardIfDead(): void {
-    if (this.graveyard.length === 0 || this.buried + this.elementCount !== this.arena.usedBlocks) return;
+    if (this.cuts > 0 || this.graveyard.length === 0 || this.buried + this.elementCount !== this.arena.usedBlocks)
+      return;
     for (const dead of this.graveyard) dead.discard();
     this.graveyard.length = 0;
     this.buried = 0;

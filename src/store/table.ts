@@ -17,7 +17,7 @@
  *
  * Scans go through the keys in the order of their bit-reversed hash. Every bucket holds one contiguous range of that order
  * however far the table has grown or shrunk, and a key's place in it never changes: a cursor is a position in that order,
- * and all that lies before it has been visited. (A snapshot can tell the same way which entries it has already saved.)
+ * and all that lies before it has been visited.
  *
  * Invariants: an entry is in the chain of its address, once, under its tag; a bucket with a child is full; an overflow
  * bucket is not empty; count is the number of entries; memory behind the last bucket is all zeros.
@@ -41,6 +41,7 @@ import { ELEMENTS, type EntryReader, KEY_BITS, KEY_LENGTH_SHIFT } from './entry.
 import { type Hasher, reverseBits } from './hash.js';
 import { SEGMENT_SHIFT, UNIT_MASK } from './segments.js';
 import { verifyTable } from './tableCheck.js';
+import type { TableCut } from './tableCut.js';
 import type { Ref } from './types.js';
 
 /** The table splits a bucket when there are more entries a bucket than this. */
@@ -56,6 +57,8 @@ export class Table {
   /** The number of the database, or {@link ELEMENTS}; written into the entries. */
   readonly ownerId: number;
   count = 0;
+  /** A snapshot is taking the entries: whoever writes tells it before, and the table does not shrink. */
+  cut: TableCut | undefined;
   /** Primary buckets; 0 until the first insert. */
   bucketCount = 0;
 
@@ -170,7 +173,7 @@ export class Table {
     chunk[this.hitAt] = 0;
     this.count--;
     if (this.overflow.used > 0) this.closeGap(this.hitIndex, chunk, this.hitAt);
-    if (this.count < this.bucketCount * SHRINK_AT && this.bucketCount > 1) this.merge();
+    if (this.count < this.bucketCount * SHRINK_AT && this.bucketCount > 1 && this.cut === undefined) this.merge();
   }
 
   /**
@@ -206,6 +209,7 @@ export class Table {
 
   /** Background shrinking: merges up to `units` buckets. Answers whether more remains. */
   step(units: number): boolean {
+    if (this.cut !== undefined) return false;
     for (let i = 0; i < units; i++) {
       if (this.bucketCount <= 1 || this.count >= this.bucketCount * SHRINK_IDLE_AT) return false;
       this.merge();
@@ -436,9 +440,8 @@ export class Table {
     );
   }
 
-  /** Copies the references of a bucket and what continues it to the front of `list`; answers how many. */
-  copyChain(index: number, list: Ref[]): number {
-    let length = 0;
+  /** Copies the references of a bucket and what continues it to `list` from `length` on; answers how many there are then. */
+  copyChain(index: number, list: Ref[], length = 0): number {
     let chunk = this.chunks[index >>> CHUNK_SHIFT];
     let base = (index & INDEX_MASK) << 4;
     for (;;) {
@@ -451,6 +454,19 @@ export class Table {
       chunk = this.overflow.chunks[(child - 1) >>> CHUNK_SHIFT];
       base = ((child - 1) & INDEX_MASK) << 4;
     }
+  }
+
+  /** The bits of a hash that name a cell (tableCut.ts): all entries that share them lie in buckets whose numbers do too. */
+  get cellMask(): number {
+    return this.lowMask;
+  }
+
+  /** Copies the references of a cell to `list` from `length` on; answers how many there are then. */
+  copyCell(cell: number, cellMask: number, list: Ref[], length: number): number {
+    for (let index = cell; index < this.bucketCount; index += cellMask + 1) {
+      length = this.copyChain(index, list, length);
+    }
+    return length;
   }
 
   /** Visits a copy of the chain's references, so that the visit may delete its entry. */

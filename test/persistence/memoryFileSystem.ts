@@ -190,6 +190,16 @@ export class MemoryFileSystem implements FileSystem {
     }
   }
 
+  syncDirectoryInBackground(directory: string, done: (error: unknown) => void): void {
+    let failure: unknown;
+    try {
+      this.syncDirectory(directory);
+    } catch (error) {
+      failure = error;
+    }
+    setImmediate(() => done(failure));
+  }
+
   #settle(fd: number): void {
     const inode = this.#inode(fd);
     inode.durable = inode.data;

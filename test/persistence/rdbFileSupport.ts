@@ -4,6 +4,7 @@ import { Prng } from '../../src/base/prng.js';
 import { dataDigest } from '../../src/commands/server/digest/dataset.js';
 import { Config } from '../../src/config/config.js';
 import type { RdbFileFacts } from '../../src/persistence/format/rdbFileWriter.js';
+import { RdbSnapshot } from '../../src/persistence/format/rdbSnapshot.js';
 import { RdbValues } from '../../src/persistence/format/rdbValue.js';
 import type { FileSystem } from '../../src/persistence/io/fileSystem.js';
 import type { Refusal } from '../../src/persistence/io/logSink.js';
@@ -11,6 +12,7 @@ import { type RdbLoaded, RdbLoader, type RdbSource } from '../../src/persistence
 import { saveRdb } from '../../src/persistence/io/rdbSaver.js';
 import { Store } from '../../src/store/store.js';
 import { Harness } from '../net/harness.js';
+import { MemoryFileSystem } from './memoryFileSystem.js';
 import { Log } from './support.js';
 
 export const DUMP = '/data/dump.rdb';
@@ -32,6 +34,20 @@ export const FACTS: RdbFileFacts = {
 export function save(files: FileSystem, store: Store, facts: Partial<RdbFileFacts> = {}, log = new Log()): boolean {
   const options = { files, log: log.sink, dir: '/data', fileName: 'dump.rdb', pid: 7, values, syncingOften: true };
   return saveRdb(store, { ...options, facts: { ...FACTS, ...facts } });
+}
+
+/** A snapshot of a server's data, written to DUMP in memory as it is stepped. */
+export function snapshotOf(
+  { server }: Harness,
+  beforeWrite: () => void = () => undefined,
+): { files: MemoryFileSystem; snapshot: RdbSnapshot } {
+  const files = new MemoryFileSystem();
+  const fd = files.open(DUMP, 'create');
+  const snapshot = new RdbSnapshot(server.store, values, FACTS, (buf, length) => {
+    beforeWrite();
+    files.write(fd, buf, 0, length);
+  });
+  return { files, snapshot };
 }
 
 export interface LoadOptions extends Partial<RdbSource> {

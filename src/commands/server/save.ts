@@ -5,6 +5,9 @@ import { command } from '../define.js';
 import { token } from '../generic/declare.js';
 
 const IN_PROGRESS = 'ERR Background save already in progress';
+const BUSY =
+  "ERR Another child process is active (AOF?): can't BGSAVE right now. Use BGSAVE SCHEDULE in order to schedule a BGSAVE " +
+  'whenever possible.';
 /** That is all that Redis says; the log tells more. */
 const FAILED = 'ERR';
 
@@ -37,8 +40,15 @@ export const bgSave = command({
     const { reply, server } = ctx;
     if (ctx.argc > 1 && !(ctx.argc === 2 && ctx.argIs(1, 'schedule'))) return reply.error(errors.SYNTAX);
     if (server.persistence.saving) return reply.error(IN_PROGRESS);
-    server.persistence.saveRdbInBackground();
-    // In a transaction it has to wait for the end of that, and says so.
-    reply.simple(ctx.client.inMulti ? 'Background saving scheduled' : 'Background saving started');
+    switch (server.persistence.saveRdbInBackground(ctx.argc > 1 || ctx.client.inMulti)) {
+      case 'busy':
+        return reply.error(BUSY);
+      case 'failed':
+        return reply.error(FAILED);
+      case 'scheduled':
+        return reply.simple('Background saving scheduled');
+      default:
+        return reply.simple('Background saving started');
+    }
   },
 });

@@ -58,7 +58,7 @@ function minIdleArgument(ctx: CommandContext, name: string): number | undefined 
 // -------------------------------------------------------------------- XCLAIM
 
 function runClaim(ctx: CommandContext): void {
-  const found = groupOf(ctx, ctx.lookupRead(KEY_ARG));
+  const found = groupOf(ctx, ctx.lookupChange(KEY_ARG));
   if (found === undefined) return;
   const [stream, group] = found;
   const minIdleMs = minIdleArgument(ctx, 'XCLAIM');
@@ -178,7 +178,7 @@ function forget(ctx: CommandContext, group: Group, id: StreamId): boolean {
 function runAutoClaim(ctx: CommandContext): void {
   const { from } = ctx.streams;
   // Redis looks first and reads its arguments then: a miss counts even if they are no good.
-  const ref = ctx.lookupRead(KEY_ARG);
+  const ref = ctx.lookupChange(KEY_ARG);
   const minIdleMs = minIdleArgument(ctx, 'XAUTOCLAIM');
   if (minIdleMs === undefined || !fromArgument(ctx, 5, from)) return;
   const claim: Claim = { minIdleMs, deliveredAtMs: undefined, retryCount: -1n, force: false, justId: false };

@@ -28,7 +28,7 @@ function noKeyOrGroup(ctx: CommandContext): string {
 }
 
 function runAck(ctx: CommandContext): void {
-  const stream = streamOf(ctx, ctx.lookupRead(1), ZERO);
+  const stream = streamOf(ctx, ctx.lookupChange(1), ZERO);
   if (stream === undefined) return;
   const group = stream.groups.get(ctx.argText(2));
   if (group === undefined) return ctx.reply.integer(0);

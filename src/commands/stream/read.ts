@@ -93,7 +93,7 @@ function runRead(ctx: CommandContext, forGroup: boolean): void {
   const at = reply.length;
   let served = 0;
   for (let i = 0; i < streams; i++) {
-    const ref = ctx.lookupRead(keysArg + i);
+    const ref = forGroup ? ctx.lookupChange(keysArg + i) : ctx.lookupRead(keysArg + i);
     if (ref === 0) continue;
     const stream = ctx.db.object(ref) as Stream;
     if (forGroup ? serveGroup(ctx, request, stream, i) : serve(ctx, request, stream, i)) served++;

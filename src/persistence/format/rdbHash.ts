@@ -1,7 +1,8 @@
 /** Hashes in the RDB format. */
 import type { Config } from '../../config/config.js';
 import type { Database } from '../../store/database.js';
-import { type Ref, TYPE_HASH } from '../../store/types.js';
+import { Elements } from '../../store/elements.js';
+import { ByteView, type Ref, TYPE_HASH } from '../../store/types.js';
 import { HASH_LISTPACK, HashEditor } from '../../types/hash/hash.js';
 import { ListpackCursor } from '../../types/listpack/cursor.js';
 import { RDB_HASH, RDB_HASH_LISTPACK, RDB_HASH_ZIPLIST, RDB_HASH_ZIPMAP } from './rdbFormat.js';
@@ -9,6 +10,7 @@ import { type RdbInput, RdbString } from './rdbInput.js';
 import { LoadedBytes, type LoadedValue } from './rdbLoaded.js';
 import type { RdbOutput } from './rdbOutput.js';
 import { becomeListpack, openGroups } from './rdbPairs.js';
+import { SLICED_FROM_ELEMENTS, SlicedElements, type SlicedValue } from './rdbSliced.js';
 import { Zipmap } from './rdbZipmap.js';
 
 export class RdbHashes {
@@ -36,6 +38,18 @@ export class RdbHashes {
       out.view(hash.keyAt(position));
       out.view(hash.valueAt(position));
       return true;
+    });
+  }
+
+  slice(db: Database, ref: Ref, compressing: boolean): SlicedValue | undefined {
+    const elements = db.object(ref);
+    if (!(elements instanceof Elements) || elements.count <= SLICED_FROM_ELEMENTS) return undefined;
+    const field = new ByteView();
+    const value = new ByteView();
+    return new SlicedElements(RDB_HASH, elements, compressing, (out, element) => {
+      elements.readBoth(element, field, value);
+      out.view(field);
+      out.view(value);
     });
   }
 

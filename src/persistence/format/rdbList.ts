@@ -50,6 +50,10 @@ export class RdbLists {
     }
   }
 
+  slice(): undefined {
+    return undefined;
+  }
+
   read(input: RdbInput, type: number, db: Database): LoadedValue {
     const list = new Quicklist(this.config.values['list-max-listpack-size']);
     switch (type) {

@@ -1,6 +1,7 @@
 /** Sets in the RDB format. */
 import type { Config } from '../../config/config.js';
 import type { Database } from '../../store/database.js';
+import { Elements } from '../../store/elements.js';
 import { ByteView, type Ref, TYPE_SET } from '../../store/types.js';
 import { ListpackCursor } from '../../types/listpack/cursor.js';
 import { Intset, validateIntset } from '../../types/set/intset.js';
@@ -10,6 +11,7 @@ import { type RdbInput, RdbString } from './rdbInput.js';
 import { LoadedBytes, type LoadedValue } from './rdbLoaded.js';
 import type { RdbOutput } from './rdbOutput.js';
 import { openGroups } from './rdbPairs.js';
+import { SLICED_FROM_ELEMENTS, SlicedElements, type SlicedValue } from './rdbSliced.js';
 
 export class RdbSets {
   private readonly config: Config;
@@ -35,6 +37,17 @@ export class RdbSets {
     set.walk((position) => {
       out.view(set.keyAt(position));
       return true;
+    });
+  }
+
+  slice(db: Database, ref: Ref, compressing: boolean): SlicedValue | undefined {
+    const elements = db.object(ref);
+    if (!(elements instanceof Elements) || elements.count <= SLICED_FROM_ELEMENTS) return undefined;
+    const member = new ByteView();
+    const value = new ByteView();
+    return new SlicedElements(RDB_SET, elements, compressing, (out, element) => {
+      elements.readBoth(element, member, value);
+      out.view(member);
     });
   }
 

@@ -16,11 +16,13 @@ import { EntryReader } from '../../types/stream/entryReader.js';
 import { type Consumer, ENTRIES_READ_UNKNOWN, type Group } from '../../types/stream/group.js';
 import { StreamId } from '../../types/stream/id.js';
 import { validateNode } from '../../types/stream/nodeFormat.js';
+import type { Segment } from '../../types/stream/segment.js';
 import { Stream } from '../../types/stream/stream.js';
 import { RDB_STREAM, RDB_STREAM_2, RDB_STREAM_3 } from './rdbFormat.js';
 import { type RdbInput, RdbString } from './rdbInput.js';
 import type { LoadedValue } from './rdbLoaded.js';
-import type { RdbOutput } from './rdbOutput.js';
+import { RdbOutput } from './rdbOutput.js';
+import { SLICED_FROM_BYTES, SlicedParts, type SlicedValue } from './rdbSliced.js';
 
 const ID_BYTES = 16;
 /** A pending entry whose consumer is not known yet. */
@@ -37,11 +39,31 @@ export class RdbStreams {
     const stream = db.object(ref) as Stream;
     out.byte(RDB_STREAM_2);
     out.count(stream.nodeCount);
-    stream.forEachNode((id, buf, start, end) => {
+    for (const segment of stream.segments) this.writeNodes(out, segment);
+    this.writeTail(out, stream);
+  }
+
+  /** Groups and counters are taken at once, the entries in pieces. */
+  slice(db: Database, ref: Ref, compressing: boolean): SlicedValue | undefined {
+    const stream = db.object(ref) as Stream;
+    if (stream.bytesUsed <= SLICED_FROM_BYTES) return undefined;
+    const head = new RdbOutput();
+    head.count(stream.nodeCount);
+    const tail = new RdbOutput();
+    tail.compressing = compressing;
+    this.writeTail(tail, stream);
+    return new SlicedParts(RDB_STREAM_2, head, stream.share(), tail, (out, segment) => this.writeNodes(out, segment));
+  }
+
+  private writeNodes(out: RdbOutput, segment: Segment): void {
+    segment.forEachNode((id, buf, start, end) => {
       out.count(ID_BYTES);
       this.writeRawId(out, id);
       out.string(buf, start, end);
     });
+  }
+
+  private writeTail(out: RdbOutput, stream: Stream): void {
     out.count(stream.length);
     writeId(out, stream.lastId);
     writeId(out, stream.firstId);

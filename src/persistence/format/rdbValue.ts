@@ -1,6 +1,7 @@
 /** Values of any type in the RDB format, as RDB files and DUMP carry them: a byte for how it is written, and the value. */
 import type { Config } from '../../config/config.js';
 import type { Database } from '../../store/database.js';
+import { LargeBytes } from '../../store/objects.js';
 import {
   ENCODING_DEFAULT,
   type Ref,
@@ -18,12 +19,15 @@ import { RdbLists } from './rdbList.js';
 import { LoadedBytes, type LoadedValue } from './rdbLoaded.js';
 import type { RdbOutput } from './rdbOutput.js';
 import { RdbSets } from './rdbSet.js';
+import { SLICED_FROM_BYTES, SlicedString, type SlicedValue } from './rdbSliced.js';
 import { RdbStreams } from './rdbStream.js';
 import { RdbZsets } from './rdbZset.js';
 
 /** One type of values. */
 interface TypeCodec {
   write(out: RdbOutput, db: Database, ref: Ref): void;
+  /** Takes the value as it is, to be written in pieces; undefined when it is small enough to be written at once. */
+  slice(db: Database, ref: Ref, compressing: boolean): SlicedValue | undefined;
   /** Answers something to discard also when the input fails. */
   read(input: RdbInput, type: number, db: Database): LoadedValue;
 }
@@ -35,6 +39,12 @@ class RdbStrings implements TypeCodec {
   write(out: RdbOutput, db: Database, ref: Ref): void {
     out.byte(rdb.RDB_STRING);
     out.view(db.readValue(ref));
+  }
+
+  slice(db: Database, ref: Ref): SlicedValue | undefined {
+    const object = db.object(ref);
+    if (!(object instanceof LargeBytes) || object.length <= SLICED_FROM_BYTES) return undefined;
+    return new SlicedString(rdb.RDB_STRING, object);
   }
 
   read(input: RdbInput, _type: number, db: Database): LoadedValue {
@@ -83,6 +93,14 @@ export class RdbValues {
   /** Writes the value of an entry. */
   write(out: RdbOutput, db: Database, ref: Ref): void {
     this.byType[db.type(ref)].write(out, db, ref);
+  }
+
+  /**
+   * Takes the value of an entry as it is, to be written in pieces while it may change; undefined when it is small enough to be
+   * written at once. Whoever gets one releases it before he asks for the next of the same entry.
+   */
+  slice(db: Database, ref: Ref, compressing: boolean): SlicedValue | undefined {
+    return this.byType[db.type(ref)].slice(db, ref, compressing);
   }
 
   /**

@@ -1,7 +1,7 @@
 /** Sorted sets in the RDB format. */
 import type { Config } from '../../config/config.js';
 import type { Database } from '../../store/database.js';
-import { NO_EXPIRE, type Ref, TYPE_ZSET } from '../../store/types.js';
+import { ByteView, NO_EXPIRE, type Ref, TYPE_ZSET } from '../../store/types.js';
 import { ListpackCursor } from '../../types/listpack/cursor.js';
 import { putResult } from '../../types/zset/editor.js';
 import { ZSET_LISTPACK, type ZsetLimits } from '../../types/zset/encoding.js';
@@ -12,6 +12,7 @@ import { type RdbInput, RdbString } from './rdbInput.js';
 import { LoadedBytes, type LoadedValue } from './rdbLoaded.js';
 import type { RdbOutput } from './rdbOutput.js';
 import { becomeListpack, openGroups } from './rdbPairs.js';
+import { SLICED_FROM_ELEMENTS, SlicedElements, type SlicedValue } from './rdbSliced.js';
 
 export class RdbZsets {
   private readonly config: Config;
@@ -37,6 +38,20 @@ export class RdbZsets {
       out.view(set.member());
       out.double(set.score);
     } while (set.previous());
+  }
+
+  /** The elements then come in no order. */
+  slice(db: Database, ref: Ref, compressing: boolean): SlicedValue | undefined {
+    const set = db.object(ref);
+    if (!(set instanceof SortedSet) || set.count <= SLICED_FROM_ELEMENTS) return undefined;
+    const { elements } = set;
+    const member = new ByteView();
+    const score = new ByteView();
+    return new SlicedElements(RDB_ZSET_2, elements, compressing, (out, element) => {
+      elements.readBoth(element, member, score);
+      out.view(member);
+      out.double(score.data.getFloat64(score.start, true));
+    });
   }
 
   read(input: RdbInput, type: number, db: Database): LoadedValue {

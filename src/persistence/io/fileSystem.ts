@@ -25,6 +25,7 @@ export interface FileSystem {
   /** Undefined when there is nothing of that name. */
   stat(file: string): FileStat | undefined;
   list(directory: string): string[];
+  /** What had the name `to` gives its space back in the background. */
   rename(from: string, to: string): void;
   /** Does nothing when the file does not exist. */
   remove(file: string): void;
@@ -32,6 +33,8 @@ export interface FileSystem {
   makeDirectory(directory: string): void;
   /** On return the directory's names are on disk. */
   syncDirectory(directory: string): void;
+  /** The same without waiting; `done` gets undefined or the error. */
+  syncDirectoryInBackground(directory: string, done: (error: unknown) => void): void;
 }
 
 export type OpenMode = 'read' | 'append' | 'create' | 'exclusive' | 'update';
@@ -68,7 +71,7 @@ export const nodeFileSystem: FileSystem = {
     return { kind: stat.isFile() ? 'file' : stat.isDirectory() ? 'directory' : 'other', size: stat.size };
   },
   list: (directory) => fs.readdirSync(directory),
-  rename: (from, to) => fs.renameSync(from, to),
+  rename: (from, to) => closingInBackground(to, () => fs.renameSync(from, to)),
   remove: (file) => fs.rmSync(file, { force: true }),
   makeDirectory(directory) {
     if (fs.statSync(directory, { throwIfNoEntry: false })?.isDirectory()) return;
@@ -79,13 +82,40 @@ export const nodeFileSystem: FileSystem = {
     try {
       fs.fsyncSync(fd);
     } catch (error) {
-      // Some file systems have nothing to sync for a directory and say so.
-      if (errorCode(error) !== 'EINVAL' && errorCode(error) !== 'EBADF') throw error;
+      if (!isNothingToSync(error)) throw error;
     } finally {
       fs.closeSync(fd);
     }
   },
+  syncDirectoryInBackground(directory, done) {
+    fs.open(directory, 'r', (failure, fd) => {
+      if (failure !== null) return done(failure);
+      fs.fsync(fd, (error) => {
+        fs.close(fd, () => done(error === null || isNothingToSync(error) ? undefined : error));
+      });
+    });
+  },
 };
+
+/** Some file systems have nothing to sync for a directory and say so. */
+function isNothingToSync(error: unknown): boolean {
+  return errorCode(error) === 'EINVAL' || errorCode(error) === 'EBADF';
+}
+
+/** To free the blocks of a large file takes its time: whoever has it open last does that, here a thread of the pool. */
+function closingInBackground(file: string, takeItsName: () => void): void {
+  let fd: number | undefined;
+  try {
+    fd = fs.openSync(file, O_RDONLY);
+  } catch {
+    // There is none, or it can perhaps be replaced without being opened.
+  }
+  try {
+    takeItsName();
+  } finally {
+    if (fd !== undefined) fs.close(fd, () => undefined);
+  }
+}
 
 /** The whole file. */
 export function readWhole(files: FileSystem, file: string): Uint8Array {

@@ -14,7 +14,7 @@
 import { assert } from '../../base/assert.js';
 import { allocateBytes, grownInPlace } from '../../base/growable.js';
 import { type ByteCount, StoreFullError } from '../../store/types.js';
-import type { StreamId } from './id.js';
+import { StreamId } from './id.js';
 
 const ROW_WORDS = 5;
 const OFFSET = 4;
@@ -27,7 +27,12 @@ const MAX_RESERVE_BYTES = 1 << 20;
 /** The objects of a segment on V8's heap: itself, the buffer with its memory, the DataView, the rows. */
 const OVERHEAD_BYTES = 400;
 
+/** A node; the id is the visitor's for the length of the call. */
+export type VisitNode = (id: StreamId, buf: Uint8Array, start: number, end: number) => void;
+
 export class Segment {
+  /** A snapshot reads it: it may not change (see {@link Stream.writable}). */
+  isShared = false;
   buf: Buffer;
   data: DataView;
   /** Behind the last node. */
@@ -74,6 +79,13 @@ export class Segment {
   /** The id that a node's entries are counted from. */
   idOf(node: number, id: StreamId): StreamId {
     return id.read(this.rows, (this.first + node) * ROW_WORDS);
+  }
+
+  forEachNode(visit: VisitNode): void {
+    const id = new StreamId();
+    for (let node = 0; node < this.count; node++) {
+      visit(this.idOf(node, id), this.buf, this.startOf(node), this.endOf(node));
+    }
   }
 
   /** Whether every node's id is greater than `id`. */

@@ -17,7 +17,7 @@ import type { ByteCount } from '../../store/types.js';
 import { Group } from './group.js';
 import { StreamId } from './id.js';
 import { countRadixNodes } from './radix.js';
-import { Segment } from './segment.js';
+import { Segment, type VisitNode } from './segment.js';
 import { Tally } from './tally.js';
 
 /** Segments are an eighth of the stream, within these. */
@@ -82,10 +82,26 @@ export class Stream implements StoredObject {
     return this.segments[this.segments.length - 1];
   }
 
+  /** A segment, to be changed: one that a snapshot reads stays as it is, and a copy takes its place. */
+  writable(index: number): Segment {
+    const segment = this.segments[index];
+    if (!segment.isShared) return segment;
+    const own = segment.clone(this.account);
+    segment.close();
+    this.segments[index] = own;
+    return own;
+  }
+
+  /** The segments as they are, for a snapshot, until it takes {@link Segment.isShared} back. */
+  share(): readonly Segment[] {
+    for (const segment of this.segments) segment.isShared = true;
+    return [...this.segments];
+  }
+
   /** Begins a node of `length` bytes, which the caller writes, with room for `room` more. Answers its segment. */
   beginNode(id: StreamId, length: number, room: number): Segment {
     const limit = this.segmentLimit();
-    let segment = this.lastSegment;
+    let segment = this.segments.length === 0 ? undefined : this.writable(this.segments.length - 1);
     if (segment === undefined || segment.liveBytes + length + room > limit) {
       segment?.seal();
       segment = new Segment(length + room, this.account);
@@ -100,7 +116,7 @@ export class Stream implements StoredObject {
 
   /** Makes room for `bytes` at the end of the last node, which moves to a segment of its own if need be. Answers its segment. */
   reserve(bytes: number, id: StreamId): Segment {
-    const segment = this.lastSegment!;
+    const segment = this.writable(this.segments.length - 1);
     if (segment.hasRoom(bytes)) return segment;
     const limit = this.segmentLimit();
     const node = segment.count - 1;
@@ -125,7 +141,7 @@ export class Stream implements StoredObject {
   }
 
   removeNode(segmentIndex: number, node: number): void {
-    const segment = this.segments[segmentIndex];
+    const segment = this.writable(segmentIndex);
     this.nodeBytes -= segment.endOf(node) - segment.startOf(node);
     if (segment.count > 1) return segment.remove(node);
     segment.close();
@@ -138,14 +154,9 @@ export class Stream implements StoredObject {
     segment.buf.set(buf.subarray(start, end), segment.end - (end - start));
   }
 
-  /** Visits every node in the order of their ids (saving). The id is the visitor's for the length of the call. */
-  forEachNode(visit: (id: StreamId, buf: Uint8Array, start: number, end: number) => void): void {
-    const id = new StreamId();
-    for (const segment of this.segments) {
-      for (let node = 0; node < segment.count; node++) {
-        visit(segment.idOf(node, id), segment.buf, segment.startOf(node), segment.endOf(node));
-      }
-    }
+  /** Visits every node in the order of their ids (saving). */
+  forEachNode(visit: VisitNode): void {
+    for (const segment of this.segments) segment.forEachNode(visit);
   }
 
   /** How many nodes Redis's radix tree would have for this stream. O(nodes). */

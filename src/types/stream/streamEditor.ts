@@ -228,7 +228,7 @@ export class StreamEditor {
     const { reader, listpack } = this;
     if (!reader.open(stream, id, id, false).next()) return false;
     const { segmentIndex, node } = reader;
-    const segment = stream.segments[segmentIndex];
+    const segment = stream.writable(segmentIndex);
     listpack.openNode(stream, segment, node).first();
     const count = listpack.int;
     if (count === 1) stream.removeNode(segmentIndex, node);
@@ -281,7 +281,7 @@ export class StreamEditor {
         removed += count;
         continue;
       }
-      if (!approximate) removed += this.trimNode(stream, segment, plan);
+      if (!approximate) removed += this.trimNode(stream, stream.writable(0), plan);
       break;
     }
     if (removed > 0) this.findFirstId(stream);

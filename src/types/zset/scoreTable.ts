@@ -29,6 +29,7 @@ export class ScoreTable {
   }
 
   set(ref: Ref, score: number): void {
+    this.elements.keep(ref);
     const value = this.elements.readValue(ref);
     value.data.setFloat64(value.start, score, true);
   }

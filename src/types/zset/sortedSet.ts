@@ -22,7 +22,8 @@ const OBJECT_BYTES = 1100;
 const RUN_MAX = 64;
 
 export class SortedSet implements StoredObject, Ordered {
-  private readonly elements: Elements;
+  /** Members, with their scores as values of 8 bytes; for whoever saves them. */
+  readonly elements: Elements;
   private readonly scores: ScoreTable;
   private readonly index: OrderedIndex;
   private readonly place = new Place();

@@ -1,0 +1,137 @@
+/**
+ * Values that are too large to be written at once: taken as they are at one moment, and written in pieces while they go on
+ * changing. What makes that possible differs: elements are cut (store/tableCut.ts), strings are lent (base/lease.ts), parts
+ * that lie in memory of their own are shared until somebody writes to them.
+ */
+import type { Parcel } from '../../base/lease.js';
+import type { Elements } from '../../store/elements.js';
+import type { LargeBytes } from '../../store/objects.js';
+import type { TableCut } from '../../store/tableCut.js';
+import type { Ref } from '../../store/types.js';
+import { RdbOutput } from './rdbOutput.js';
+
+/** Collections with more elements, and other values with more bytes, are written in pieces. */
+export const SLICED_FROM_ELEMENTS = 1000;
+export const SLICED_FROM_BYTES = 128 * 1024;
+const PIECE_BYTES = 64 * 1024;
+
+/** A value as it was when this was made. */
+export interface SlicedValue {
+  /** How it is written: what stands before the key. */
+  readonly mark: number;
+  /** Writes the next piece; false when that was the last. */
+  writePiece(out: RdbOutput): boolean;
+  /** Nothing more of it is wanted; it may change freely. */
+  release(): void;
+}
+
+/** A hash, set or sorted set: a count and the elements in any order. */
+export class SlicedElements implements SlicedValue {
+  readonly mark: number;
+  private readonly count: number;
+  private readonly cut: TableCut;
+  /** Elements that were about to change before the first piece was asked for; then, where pieces go. */
+  private out = new RdbOutput();
+  private hasBegun = false;
+
+  constructor(mark: number, elements: Elements, compressing: boolean, write: (out: RdbOutput, ref: Ref) => void) {
+    this.mark = mark;
+    this.count = elements.count;
+    this.out.compressing = compressing;
+    this.cut = elements.beginCut((ref) => write(this.out, ref));
+  }
+
+  writePiece(out: RdbOutput): boolean {
+    if (!this.hasBegun) {
+      const early = this.out;
+      out.count(this.count);
+      out.bytes(early.buf, 0, early.length);
+      this.out = out;
+      this.hasBegun = true;
+      return true;
+    }
+    return this.cut.step();
+  }
+
+  release(): void {
+    this.cut.end();
+  }
+}
+
+/** A long string. It is not compressed: that cannot be done in pieces. */
+export class SlicedString implements SlicedValue {
+  readonly mark: number;
+  private readonly parcel: Parcel;
+  private hasBegun = false;
+
+  constructor(mark: number, { bytes, length, lease }: LargeBytes) {
+    this.mark = mark;
+    this.parcel = lease.lend(bytes, 0, length);
+  }
+
+  writePiece(out: RdbOutput): boolean {
+    const { parcel } = this;
+    if (!this.hasBegun) {
+      out.count(parcel.length);
+      this.hasBegun = true;
+      return true;
+    }
+    const { buf, from, to } = parcel.take(PIECE_BYTES);
+    out.bytes(buf, from, to);
+    parcel.landed();
+    return parcel.length > 0;
+  }
+
+  release(): void {
+    this.parcel.release();
+  }
+}
+
+/** A part of a value that lies in memory of its own and is not written to while it is shared. */
+export interface SharedPart {
+  isShared: boolean;
+}
+
+/** A list or a stream: parts, with something before and behind. */
+export class SlicedParts<Part extends SharedPart> implements SlicedValue {
+  readonly mark: number;
+  private readonly head: RdbOutput;
+  private readonly tail: RdbOutput;
+  private readonly parts: readonly Part[];
+  private readonly write: (out: RdbOutput, part: Part) => void;
+  private next = -1;
+
+  /** The parts must have been marked as shared. */
+  constructor(
+    mark: number,
+    head: RdbOutput,
+    parts: readonly Part[],
+    tail: RdbOutput,
+    write: (out: RdbOutput, part: Part) => void,
+  ) {
+    this.mark = mark;
+    this.head = head;
+    this.parts = parts;
+    this.tail = tail;
+    this.write = write;
+  }
+
+  writePiece(out: RdbOutput): boolean {
+    const { head, tail, parts } = this;
+    if (this.next < 0) out.bytes(head.buf, 0, head.length);
+    else if (this.next < parts.length) {
+      const part = parts[this.next];
+      this.write(out, part);
+      part.isShared = false;
+    } else {
+      out.bytes(tail.buf, 0, tail.length);
+      return false;
+    }
+    this.next++;
+    return true;
+  }
+
+  release(): void {
+    for (const part of this.parts) part.isShared = false;
+  }
+}

@@ -1,0 +1,171 @@
+/**
+ * A snapshot holds the keyspace of the moment it began, whatever is done meanwhile: random histories of commands on all types
+ * run between its steps, and what it wrote is loaded and compared with what was there.
+ *
+ * SHOAL_SNAPSHOT_SEEDS runs more of them; a failure names its seed.
+ */
+import { readdirSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { Prng } from '../../src/base/prng.js';
+import { type FakeStream, Harness } from '../net/harness.js';
+import { BASIC_COMMANDS, CommandGenerator, type WeightedCommand } from '../spec/random/generator.js';
+import { encodeRequest } from '../support/resp.js';
+import type { MemoryFileSystem } from './memoryFileSystem.js';
+import { digestOf, filled, LARGE, load, SMALL, snapshotOf } from './rdbFileSupport.js';
+
+const SEEDS = Number(process.env.SHOAL_SNAPSHOT_SEEDS ?? 12);
+const CONNECTIONS = 3;
+/** Large values in database 0, small ones in others. */
+const DATA: readonly string[][] = [...LARGE, ['SELECT', '5'], ...SMALL];
+
+async function allCommands(): Promise<WeightedCommand[]> {
+  const all: WeightedCommand[] = [...BASIC_COMMANDS];
+  for (const file of readdirSync(new URL('../spec/random', import.meta.url)).sort()) {
+    const exported: Record<string, unknown> = await import(new URL(`../spec/random/${file}`, import.meta.url).href);
+    for (const [name, list] of Object.entries(exported)) {
+      if (name.endsWith('_COMMANDS') && name !== 'BASIC_COMMANDS') all.push(...(list as WeightedCommand[]));
+    }
+  }
+  return all;
+}
+
+/** Commands on the large values of LARGE and on the keys that are many, which random histories do not know. */
+const LARGE_COMMANDS: readonly WeightedCommand[] = [
+  [9, (g) => ['SET', `key:${g.below(4000)}`, 'changed']],
+  [9, (g) => ['DEL', `key:${g.below(4000)}`]],
+  [4, (g) => ['EXPIRE', `key:${g.below(4000)}`, '1000']],
+  [4, (g) => ['RENAME', `key:${g.below(3000)}`, `key:${g.below(4000)}`]],
+  [9, (g) => ['HSET', 'hash', `word ${g.below(4000)} `, 'changed', `new ${g.below(1000)}`, 'new']],
+  [4, (g) => ['HDEL', 'hash', `word ${g.below(4000)} abc`]],
+  [4, () => ['SPOP', 'set', '3']],
+  [9, (g) => ['SADD', 'set', `new ${g.below(1000)}`]],
+  [9, (g) => ['ZADD', 'zset', String(g.below(500)), `word ${g.below(1500)} `]],
+  [4, () => ['ZPOPMIN', 'zset', '2']],
+  [4, (g) => ['ZREMRANGEBYRANK', 'zset', String(g.below(700)), String(g.below(700))]],
+  [9, () => ['XADD', 'stream', '*', 'field', 'new']],
+  [4, (g) => ['XDEL', 'stream', `${g.below(500)}-0`]],
+  [2, (g) => ['XTRIM', 'stream', 'MAXLEN', String(300 + g.below(300))]],
+  [9, (g) => ['SETRANGE', 'long', String(g.below(300_000)), 'changed']],
+  [4, (g) => ['APPEND', 'long', 'y'.repeat(g.below(50_000))]],
+  [9, () => ['LPUSH', 'list', 'new']],
+  [4, () => ['RPOP', 'list', '5']],
+  [4, (g) => ['LSET', 'list', String(g.below(2000)), 'changed']],
+  [2, (g) => ['LTRIM', 'list', String(g.below(50)), '-1']],
+  [1, (g) => ['DEL', g.one(['hash', 'set', 'zset', 'list', 'stream', 'long'])]],
+  [1, (g) => ['RENAME', g.one(['hash', 'set', 'zset', 'list', 'stream', 'long']), 'elsewhere']],
+];
+
+/** Sends a request that may block; its reply does not matter. */
+function send(stream: FakeStream, args: readonly string[]): void {
+  stream.receive(encodeRequest(args));
+  stream.takeReplies();
+}
+
+/** Runs commands of `mix` between the steps of a snapshot of `harness`, `perStep` at a time; answers the file. */
+function snapshotUnder(
+  harness: Harness,
+  seed: number,
+  mix: readonly WeightedCommand[],
+  perStep: number,
+): MemoryFileSystem {
+  const { files, snapshot } = snapshotOf(harness);
+  const random = new Prng(seed);
+  const generator = new CommandGenerator(random, CONNECTIONS, mix);
+  const streams = Array.from({ length: CONNECTIONS }, () => harness.connect());
+  for (;;) {
+    for (let i = random.below(2 * perStep + 1); i > 0; i--) {
+      const { connection, args } = generator.next();
+      send(streams[connection] as FakeStream, args);
+      if (random.below(100) === 0) harness.clock.advance(random.below(2000));
+    }
+    harness.server.store.step(random.below(50));
+    if (!snapshot.step()) break;
+  }
+  snapshot.finish();
+  snapshot.release();
+  harness.server.store.verify();
+  return files;
+}
+
+function digestOfFile(files: MemoryFileSystem): string {
+  const copy = new Harness();
+  expect(load(files, copy.server.store)).toHaveProperty('keys');
+  return digestOf(copy);
+}
+
+describe('a snapshot', async () => {
+  const all = await allCommands();
+
+  it('without writes is the file that SAVE writes', () => {
+    const harness = filled(DATA);
+    expect(digestOfFile(snapshotUnder(harness, 1, [[1, () => ['PING']]], 1))).toBe(digestOf(harness));
+  });
+
+  for (let seed = 1; seed <= SEEDS; seed++) {
+    it(`holds what was there while small values of all types change, seed ${seed}`, () => {
+      const harness = filled(SMALL);
+      const stream = harness.connect();
+      const filling = new CommandGenerator(new Prng(seed), 1, all);
+      for (let i = 0; i < 400; i++) send(stream, filling.next().args);
+      for (let i = 0; i < 60; i++) harness.call(harness.connect(), 'SET', `more:${i}`, 'x');
+      const before = digestOf(harness);
+      expect(digestOfFile(snapshotUnder(harness, seed + 1000, all, 4))).toBe(before);
+    });
+
+    it(`holds what was there while large values change, seed ${seed}`, () => {
+      const harness = filled(DATA);
+      const before = digestOf(harness);
+      const perStep = seed % 3 === 0 ? 200 : 10;
+      expect(digestOfFile(snapshotUnder(harness, seed, LARGE_COMMANDS, perStep))).toBe(before);
+    });
+  }
+
+  it('does not grow what was cleared while it runs, and gives all memory back after', () => {
+    const harness = filled(DATA);
+    const before = digestOf(harness);
+    const { files, snapshot } = snapshotOf(harness);
+    for (let i = 0; i < 5; i++) snapshot.step();
+    const stream = harness.connect();
+    harness.call(stream, 'FLUSHALL');
+    harness.call(stream, 'MSET', 'a', '1', 'key:1', 'after');
+    while (snapshot.step());
+    snapshot.finish();
+    snapshot.release();
+    expect(digestOfFile(files)).toBe(before);
+    harness.call(stream, 'FLUSHALL');
+    while (harness.server.store.step(1000));
+    harness.server.store.verify();
+    expect(harness.server.store.allocatedBytes()).toBe(0);
+  });
+
+  it('that is given up lets go of everything', () => {
+    const harness = filled(DATA);
+    const { snapshot } = snapshotOf(harness);
+    for (let i = 0; i < 20; i++) snapshot.step();
+    snapshot.release();
+    const stream = harness.connect();
+    harness.call(stream, 'DEL', 'hash', 'set', 'zset');
+    harness.call(stream, 'FLUSHALL');
+    while (harness.server.store.step(1000));
+    harness.server.store.verify();
+    expect(harness.server.store.allocatedBytes()).toBe(0);
+  });
+
+  it('whose taker fails tells it at the next step and not to the command that was running', () => {
+    const harness = filled(LARGE);
+    let isFull = false;
+    const { snapshot } = snapshotOf(harness, () => {
+      if (isFull) throw new Error('disk full');
+    });
+    snapshot.step();
+    isFull = true;
+    const stream = harness.connect();
+    for (let i = 0; i < 3000; i++) {
+      expect(harness.call(stream, 'SET', `key:${i}`, 'x'.repeat(200))).toMatchObject({ text: 'OK' });
+    }
+    expect(() => {
+      while (snapshot.step());
+    }).toThrow('disk full');
+    snapshot.release();
+  });
+});
