@@ -7,7 +7,7 @@
  */
 import type { Config } from '../config/config.js';
 import type { Executor } from '../exec/executor.js';
-import type { RdbFileFacts } from '../persistence/format/rdbFileWriter.js';
+import type { RdbFileFacts } from '../persistence/format/rdbFileFormat.js';
 import { RdbSnapshot } from '../persistence/format/rdbSnapshot.js';
 import { RdbValues } from '../persistence/format/rdbValue.js';
 

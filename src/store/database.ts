@@ -21,7 +21,7 @@ import { UNIT_BYTES } from './sizeClass.js';
 import { SlotIndex } from './slots.js';
 import { Table } from './table.js';
 import { TableCut } from './tableCut.js';
-import { type ByteView, ENCODING_DEFAULT, ENCODING_RAW, NO_EXPIRE, type Ref, TYPE_STRING } from './types.js';
+import { type ByteView, type Cut, ENCODING_DEFAULT, ENCODING_RAW, NO_EXPIRE, type Ref, TYPE_STRING } from './types.js';
 
 /** Half of a string's length, an eighth of a small collection's. */
 const GROWING_RESERVE_SHIFT = 1;
@@ -241,7 +241,7 @@ export class Database extends Keyspace {
   }
 
   /** A snapshot still takes the entries: their memory is given back when it has. */
-  private buryAfterCut(dead: Table, cut: TableCut): void {
+  private buryAfterCut(dead: Table, cut: Cut): void {
     const { onEnd } = cut;
     cut.onEnd = () => {
       onEnd?.();

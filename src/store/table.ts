@@ -41,8 +41,7 @@ import { ELEMENTS, type EntryReader, KEY_BITS, KEY_LENGTH_SHIFT } from './entry.
 import { type Hasher, reverseBits } from './hash.js';
 import { SEGMENT_SHIFT, UNIT_MASK } from './segments.js';
 import { verifyTable } from './tableCheck.js';
-import type { TableCut } from './tableCut.js';
-import type { Ref } from './types.js';
+import type { Cut, Ref } from './types.js';
 
 /** The table splits a bucket when there are more entries a bucket than this. */
 const GROW_AT = 9;
@@ -58,7 +57,7 @@ export class Table {
   readonly ownerId: number;
   count = 0;
   /** A snapshot is taking the entries: whoever writes tells it before, and the table does not shrink. */
-  cut: TableCut | undefined;
+  cut: Cut | undefined;
   /** Primary buckets; 0 until the first insert. */
   bucketCount = 0;
 

@@ -15,13 +15,12 @@
 import { assert } from '../base/assert.js';
 import { SEGMENT_SHIFT, UNIT_MASK } from './segments.js';
 import type { Table } from './table.js';
-import type { Ref } from './types.js';
+import type { Cut, Ref } from './types.js';
 
 /** Entries that are fetched together: their cache misses overlap instead of adding up. */
 const FETCH_ENTRIES = 64;
 
-export class TableCut {
-  /** Called at the end, when the table is free again. */
+export class TableCut implements Cut {
   onEnd: (() => void) | undefined;
   private readonly table: Table;
   private readonly words: Int32Array[];
@@ -45,7 +44,6 @@ export class TableCut {
     table.cut = this;
   }
 
-  /** An entry with this hash is about to be added, changed or removed. */
   beforeWrite(hash: number): void {
     const cell = (hash & this.mask) >>> 0;
     if (this.isTaken(cell)) return;

@@ -65,6 +65,14 @@ export class ByteView {
   }
 }
 
+/** What takes the entries of a table as they are at one moment (tableCut.ts), as the table sees it. */
+export interface Cut {
+  /** An entry with this hash is about to be added, changed or removed. */
+  beforeWrite(hash: number): void;
+  /** Called at the end, when the table is free again. */
+  onEnd: (() => void) | undefined;
+}
+
 /** Thrown before anything changed when no memory is left: by the reference space (32 GiB) or by the machine. */
 export class StoreFullError extends Error {
   override name = 'StoreFullError';

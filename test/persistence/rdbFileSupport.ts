@@ -3,7 +3,7 @@ import { ManualClock } from '../../src/base/clock.js';
 import { Prng } from '../../src/base/prng.js';
 import { dataDigest } from '../../src/commands/server/digest/dataset.js';
 import { Config } from '../../src/config/config.js';
-import type { RdbFileFacts } from '../../src/persistence/format/rdbFileWriter.js';
+import type { RdbFileFacts } from '../../src/persistence/format/rdbFileFormat.js';
 import { RdbSnapshot } from '../../src/persistence/format/rdbSnapshot.js';
 import { RdbValues } from '../../src/persistence/format/rdbValue.js';
 import type { FileSystem } from '../../src/persistence/io/fileSystem.js';

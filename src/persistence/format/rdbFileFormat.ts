@@ -91,3 +91,23 @@ export function moduleName(id: bigint): string {
   }
   return name;
 }
+
+/** What a file tells of itself, and how it is to be written. */
+export interface RdbFileFacts {
+  /** `redis-ver` */
+  readonly redisVersion: string;
+  readonly nowMs: number;
+  readonly usedMemoryBytes: number;
+  /** The base of an append-only file. */
+  readonly isAofBase: boolean;
+  /** `rdbcompression` */
+  readonly compressing: boolean;
+  /** `rdbchecksum` */
+  readonly summing: boolean;
+  /** `maxmemory-policy`: what is noted of the use of each key. */
+  readonly policy: string;
+  /** `lfu-decay-time`, minutes. */
+  readonly lfuDecayMinutes: number;
+  /** More fields for the head: names and values, in turn. */
+  readonly aux?: readonly string[];
+}

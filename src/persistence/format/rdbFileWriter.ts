@@ -2,30 +2,12 @@
 import { Crc64 } from '../../base/crc64.js';
 import type { Store } from '../../store/store.js';
 import { RdbEntryWriter } from './rdbEntryWriter.js';
+import type { RdbFileFacts } from './rdbFileFormat.js';
 import * as file from './rdbFileFormat.js';
 import { RDB_VERSION } from './rdbFormat.js';
 import type { RdbValues } from './rdbValue.js';
 
 const CHUNK_BYTES = 128 * 1024;
-
-export interface RdbFileFacts {
-  /** `redis-ver` */
-  readonly redisVersion: string;
-  readonly nowMs: number;
-  readonly usedMemoryBytes: number;
-  /** The base of an append-only file. */
-  readonly isAofBase: boolean;
-  /** `rdbcompression` */
-  readonly compressing: boolean;
-  /** `rdbchecksum` */
-  readonly summing: boolean;
-  /** `maxmemory-policy`: what is noted of the use of each key. */
-  readonly policy: string;
-  /** `lfu-decay-time`, minutes. */
-  readonly lfuDecayMinutes: number;
-  /** More fields for the head: names and values, in turn. */
-  readonly aux?: readonly string[];
-}
 
 /** Takes bytes of the file, in order; they are gone when it returns. */
 export type TakeBytes = (buf: Buffer, length: number) => void;

@@ -13,7 +13,8 @@ import type { Store } from '../../store/store.js';
 import type { TableCut } from '../../store/tableCut.js';
 import type { Ref } from '../../store/types.js';
 import { type DatabaseSize, RdbEntryWriter, type SlicedEntry } from './rdbEntryWriter.js';
-import { type RdbFileFacts, RdbFileWriter, type TakeBytes } from './rdbFileWriter.js';
+import type { RdbFileFacts } from './rdbFileFormat.js';
+import { RdbFileWriter, type TakeBytes } from './rdbFileWriter.js';
 import type { RdbValues } from './rdbValue.js';
 
 interface Walk {

@@ -4,7 +4,8 @@
  */
 import path from 'node:path';
 import type { Store } from '../../store/store.js';
-import { type RdbFileFacts, RdbFileWriter } from '../format/rdbFileWriter.js';
+import type { RdbFileFacts } from '../format/rdbFileFormat.js';
+import { RdbFileWriter } from '../format/rdbFileWriter.js';
 import type { RdbValues } from '../format/rdbValue.js';
 import { errorText, type FileSystem } from './fileSystem.js';
 import type { LogSink } from './logSink.js';
