@@ -1,15 +1,17 @@
 /**
- * Snapshots: the whole keyspace as it is at one moment, as the bytes of an RDB file, written beside serving. Behind background
- * saves, rewrites of the append-only file and full resynchronizations; one at a time, as redis-server has one child at a time.
+ * Snapshots: the whole keyspace as it is at one moment, as the bytes of an RDB file or as commands, written beside serving. Behind
+ * background saves, rewrites of the append-only file and full resynchronizations; one at a time, as redis-server has one child at a time.
  *
- * The work is done in slices between the requests (persistence/format/rdbSnapshot.ts). A slice takes less than a millisecond;
+ * The work is done in slices between the requests (persistence/format/snapshotWalk.ts). A slice takes less than a millisecond;
  * while requests come, all of them together take half of the time.
  */
 import type { Config } from '../config/config.js';
 import type { Executor } from '../exec/executor.js';
+import { AofSnapshot } from '../persistence/format/aofSnapshot.js';
 import type { RdbFileFacts } from '../persistence/format/rdbFileFormat.js';
 import { RdbSnapshot } from '../persistence/format/rdbSnapshot.js';
 import { RdbValues } from '../persistence/format/rdbValue.js';
+import type { SnapshotWalk } from '../persistence/format/snapshotWalk.js';
 
 const SLICE_US = 800;
 /** A slice while requests come: as long as they were served before it, within these limits. */
@@ -33,6 +35,8 @@ export type SnapshotPurpose = 'save' | 'rewrite' | 'replication';
 export interface SnapshotOptions {
   readonly purpose: SnapshotPurpose;
   readonly sink: SnapshotSink;
+  /** An RDB file (the default), or the commands that make the keyspace. */
+  readonly format?: 'rdb' | 'commands';
   /** More fields for the head of the file: names and values, in turn. */
   readonly aux?: readonly string[];
   /**
@@ -77,15 +81,20 @@ export class Snapshots {
    * writes.
    */
   start(options: SnapshotOptions): Snapshot {
-    const { executor } = this.#host;
-    const { sink } = options;
-    const take = (buf: Buffer, length: number): void => sink.write(buf, length);
-    const walk = new RdbSnapshot(executor.server.store, this.#values, this.facts(options.purpose, options.aux), take);
-    const running = new Running(executor, walk, options, () => {
+    const running = new Running(this.#host.executor, this.#walk(options), options, () => {
       if (this.#running === running) this.#running = undefined;
     });
     this.#running = running;
     return running;
+  }
+
+  #walk({ purpose, format, aux, sink }: SnapshotOptions): SnapshotWalk {
+    const { config, executor } = this.#host;
+    const { store, clock } = executor.server;
+    const take = (buf: Buffer, length: number): void => sink.write(buf, length);
+    if (format !== 'commands') return new RdbSnapshot(store, this.#values, this.facts(purpose, aux), take);
+    const facts = { nowMs: clock.nowMs(), stamped: config.values['aof-timestamp-enabled'] };
+    return new AofSnapshot(store, config, facts, take);
   }
 
   /** What the head of the file says. */
@@ -110,7 +119,7 @@ class Running implements Snapshot {
   readonly purpose: SnapshotPurpose;
   readonly startedAtMs: number;
   readonly #executor: Executor;
-  readonly #walk: RdbSnapshot;
+  readonly #walk: SnapshotWalk;
   readonly #options: SnapshotOptions;
   readonly #onOver: () => void;
   #next: NodeJS.Immediate | undefined;
@@ -119,7 +128,7 @@ class Running implements Snapshot {
   #pausedAtUs = 0;
   #commandsBefore = -1;
 
-  constructor(executor: Executor, walk: RdbSnapshot, options: SnapshotOptions, onOver: () => void) {
+  constructor(executor: Executor, walk: SnapshotWalk, options: SnapshotOptions, onOver: () => void) {
     this.purpose = options.purpose;
     this.startedAtMs = executor.server.clock.nowMs();
     this.#executor = executor;

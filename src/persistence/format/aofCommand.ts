@@ -71,6 +71,27 @@ export class AofBuffer {
     this.length = writeLineEnd(this.bytes, writeInt(this.bytes, at, value));
   }
 
+  /** Opens an argument of `length` bytes. They follow by raw(), and the line's end behind them. */
+  header(length: number): void {
+    this.reserve(HEADER_BYTES_MAX);
+    this.length = writeHeader(this.bytes, this.length, DOLLAR, length);
+  }
+
+  /** Bytes as they are: parts of commands that were written elsewhere. */
+  raw(buf: Uint8Array, start: number, end: number): void {
+    this.reserve(end - start);
+    this.bytes.set(buf.subarray(start, end), this.length);
+    this.length += end - start;
+  }
+
+  /** An annotation between two commands: those that follow were run in this second. */
+  timestamp(seconds: number): void {
+    const line = Buffer.from(`#TS:${seconds}\r\n`, 'latin1');
+    this.reserve(line.length);
+    this.bytes.set(line, this.length);
+    this.length += line.length;
+  }
+
   /** Drops `count` bytes from the front: they are in the file. */
   consume(count: number): void {
     if (count < this.length) {

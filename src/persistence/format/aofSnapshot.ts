@@ -1,0 +1,61 @@
+/**
+ * The keyspace at one moment as commands, written in steps while the keyspace changes (snapshotWalk.ts): the base of an append-only file
+ * with `aof-use-rdb-preamble no`.
+ *
+ * Large values are written in pieces (aofSliced.ts). Their commands may stand between those of other keys, so nothing has to wait
+ * for them, but for a long string: that is one command.
+ */
+import type { Config } from '../../config/config.js';
+import type { Database } from '../../store/database.js';
+import type { Store } from '../../store/store.js';
+import type { Ref } from '../../store/types.js';
+import { type AofBaseFacts, AofBaseWriter } from './aofBaseWriter.js';
+import { type SlicedCommands, sliceCommands } from './aofSliced.js';
+import type { DatabaseSize } from './rdbEntryWriter.js';
+import type { TakeBytes } from './rdbFileWriter.js';
+import { SnapshotWalk } from './snapshotWalk.js';
+
+export class AofSnapshot extends SnapshotWalk {
+  private readonly writer: AofBaseWriter;
+  private readonly queue: SlicedCommands[] = [];
+
+  /** The keyspace as it is now: no command may be half done. */
+  constructor(store: Store, config: Config, facts: AofBaseFacts, take: TakeBytes) {
+    super(store);
+    this.writer = new AofBaseWriter(config, facts, take);
+    this.writer.begin();
+  }
+
+  override finish(): void {
+    this.writer.finish();
+  }
+
+  override release(): void {
+    super.release();
+    for (const large of this.queue.splice(0)) large.release();
+  }
+
+  protected override get hasLarge(): boolean {
+    return this.queue.length > 0;
+  }
+
+  protected override giveWhatIsFull(): void {
+    this.writer.flushIfFull();
+  }
+
+  protected override continueLarge(): boolean {
+    const [large] = this.queue;
+    if (large === undefined) return false;
+    if (!large.writePiece()) {
+      this.queue.shift();
+      large.release();
+    }
+    return true;
+  }
+
+  protected override takeEntry(db: Database, _size: DatabaseSize, ref: Ref): void {
+    const large = sliceCommands(this.writer, db, ref, (error) => this.fail(error));
+    if (large === undefined) this.writer.key(db, ref);
+    else this.queue.push(large);
+  }
+}
