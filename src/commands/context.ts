@@ -312,6 +312,9 @@ export interface TransactionPort {
   abandon(ctx: CommandContext): void;
 }
 
+/** What BGREWRITEAOF is told. */
+export type RewriteAnswer = 'started' | 'scheduled' | 'running' | 'failed';
+
 export interface PersistencePort {
   /** Whether the AOF is on. */
   readonly aofEnabled: boolean;
@@ -321,8 +324,14 @@ export interface PersistencePort {
   readonly loading: boolean;
   /** Bytes that wait to be written to the AOF. */
   readonly aofBufferBytes: number;
-  /** Replaces the data by what the AOF holds. Only while {@link aofEnabled}; a file that cannot be read ends the server. */
+  /** The AOF holds all data: it is on, and not waiting for its first rewrite. */
+  readonly aofLoadable: boolean;
+  /** Replaces the data by what the AOF holds. Only while {@link aofLoadable}; a file that cannot be read ends the server. */
   reloadAof(): Promise<void>;
+  /** Has the AOF written anew, at once or as soon as that is possible. */
+  rewriteAof(): RewriteAnswer;
+  /** The AOF is being written anew. */
+  readonly rewritingAof: boolean;
   /** When the data was last saved to the RDB file, by the wall clock; when the server started, if never. */
   readonly lastSaveMs: number;
   /** A background save has been asked for and is not done. */

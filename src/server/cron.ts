@@ -82,6 +82,7 @@ export class Cron {
     server.aof.flush();
     if (server.cronPaused) return;
     server.rdb.tick();
+    server.aof.tick();
     if (nowMs - this.#lastSampleMs >= RATE_SAMPLE_MS) {
       this.#lastSampleMs = nowMs;
       server.rateMeter.sample(nowMs, server.stats);

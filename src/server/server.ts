@@ -21,10 +21,10 @@ import { Listener } from '../net/listener.js';
 import { Outbox } from '../net/outbox.js';
 import { renderInfo } from '../observability/info.js';
 import type { Logger } from '../observability/logger.js';
-import type { AofLoadProgress } from '../persistence/io/aofLoader.js';
 import { lruSeconds } from '../store/accessClock.js';
 import { Store } from '../store/store.js';
 import { Aof } from './aof.js';
+import { aofFields } from './aofInfo.js';
 import { Clients } from './clients.js';
 import { claimLoadedSlots, type RunningCluster, startCluster } from './cluster.js';
 import { Cron } from './cron.js';
@@ -44,6 +44,8 @@ export interface ServerOptions {
   /** Called when the server has shut down by itself (SHUTDOWN, a fatal error); the process may end. */
   readonly onExit: (code: number) => void;
 }
+
+const CANNOT_END = 'ERR Errors trying to SHUTDOWN. Check logs.';
 
 export class Server implements ServerPort {
   readonly version = VERSION;
@@ -105,7 +107,13 @@ export class Server implements ServerPort {
     this.aof = new Aof({
       executor: this.executor,
       config,
+      snapshots: this.snapshots,
       loadSnapshot: this.rdb.loadSnapshot,
+      isSaving: () => this.rdb.saving,
+      onChange: () => {
+        this.outbox.deferred = this.aof.enabled;
+        this.refreshGates();
+      },
       onFatal: () => this.#options.onExit(1),
     });
     this.persistence = persistencePort(this);
@@ -173,6 +181,7 @@ export class Server implements ServerPort {
     const { executor } = this;
     const { appendonly } = this.config.values;
     executor.loading = true;
+    this.outbox.deferred = appendonly;
     const refused = await (appendonly ? this.aof.load() : this.rdb.load());
     executor.endBatch();
     executor.loading = false;
@@ -188,7 +197,6 @@ export class Server implements ServerPort {
     executor.saved();
     this.#forgetReplay();
     if (this.cluster !== undefined) claimLoadedSlots(this, this.cluster);
-    this.outbox.deferred = appendonly;
     return undefined;
   }
 
@@ -254,10 +262,10 @@ export class Server implements ServerPort {
   shutdown(options: ShutdownOptions): string | undefined {
     if (this.#stopping !== undefined) return undefined;
     this.log('warning', 'User requested shutdown...');
+    if (!this.aof.mayEnd(options.force === true)) return CANNOT_END;
     // What is half loaded would take the place of the whole.
     const mustSave = (options.save ?? this.rdb.hasSavePoints) && !this.executor.loading;
-    if (mustSave && !this.#saveBeforeExit(options.force === true)) return 'ERR Errors trying to SHUTDOWN. Check logs.';
-    if (this.aof.enabled) this.log('notice', 'Calling fsync() on the AOF file.');
+    if (mustSave && !this.#saveBeforeExit(options.force === true)) return CANNOT_END;
     void this.stop().then((saved) => {
       this.log('warning', 'Shoal is now ready to exit, bye bye...');
       this.#options.onExit(saved ? 0 : 1);
@@ -331,7 +339,6 @@ export class Server implements ServerPort {
       );
     });
     config.onChange('loglevel', (level) => this.#options.logger.setLevel(level));
-    config.onChange('appendonly', () => 'appendonly can only be changed at start in this version');
     config.onChange('port', () => this.#relisten('Unable to listen on this port. Check server logs.'));
     config.onChange('bind', () => this.#relisten('Failed to bind to specified addresses.'));
   }
@@ -374,6 +381,7 @@ export class Server implements ServerPort {
     resetStats(this.stats);
     this.commands.resetStats();
     this.aof.writer?.resetStats();
+    this.aof.rewriter.resetStats();
     this.rdb.resetStats();
   }
 
@@ -415,7 +423,14 @@ export class Server implements ServerPort {
 function persistencePort(server: Server): PersistencePort {
   return {
     get aofEnabled() {
-      return server.config.values.appendonly;
+      return server.aof.enabled;
+    },
+    get aofLoadable() {
+      return server.aof.state === 'on';
+    },
+    rewriteAof: () => server.aof.rewriteInBackground(),
+    get rewritingAof() {
+      return server.aof.rewriter.isRunning;
     },
     get loading() {
       return server.executor.loading;
@@ -434,33 +449,6 @@ function persistencePort(server: Server): PersistencePort {
     get aofBufferBytes() {
       return server.aof.writer?.stats().bufferLengthBytes ?? 0;
     },
-    infoFields: () => {
-      const saves = server.rdb.infoFields();
-      const progress = server.aof.loader?.progress();
-      if (progress !== undefined) return [...saves, ...loadingFields(progress)];
-      const stats = server.aof.writer?.stats();
-      if (stats === undefined) return saves;
-      return [
-        ...saves,
-        ['aof_last_write_status', stats.lastWriteStatus],
-        ['aof_current_size', stats.currentSizeBytes],
-        ['aof_base_size', stats.baseSizeBytes],
-        ['aof_pending_rewrite', 0],
-        ['aof_buffer_length', stats.bufferLengthBytes],
-        ['aof_pending_bio_fsync', stats.pendingBackgroundSyncs],
-        ['aof_delayed_fsync', stats.delayedSyncs],
-        ['aof_last_write_status', stats.lastWriteStatus],
-      ];
-    },
+    infoFields: () => [...server.rdb.infoFields(), ...aofFields(server.aof, server.config)],
   };
-}
-
-function loadingFields(progress: AofLoadProgress): readonly (readonly [string, string | number])[] {
-  return [
-    ['loading_start_time', Math.floor(progress.startTimeMs / 1000)],
-    ['loading_total_bytes', progress.totalBytes],
-    ['loading_loaded_bytes', progress.loadedBytes],
-    ['loading_loaded_perc', progress.loadedPercent.toFixed(2)],
-    ['loading_eta_seconds', progress.etaSeconds],
-  ];
 }

@@ -1,11 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import {
   type AofManifest,
+  doubtfulHistory,
   EMPTY_MANIFEST,
   parseManifest,
   printManifest,
   withNewBase,
   withNewIncr,
+  withOldIncrAsHistory,
   withoutHistory,
 } from '../../src/persistence/format/aofManifest.js';
 
@@ -100,13 +102,22 @@ describe('a manifest', () => {
   });
 
   it('grows by numbered files; an old base becomes history', () => {
-    let manifest = withNewIncr(withNewBase(EMPTY_MANIFEST, 'x'), 'x');
+    let manifest = withNewIncr(withNewBase(EMPTY_MANIFEST, 'x', 'aof'), 'x');
     expect(print(manifest)).toBe('file x.1.base.aof seq 1 type b\nfile x.1.incr.aof seq 1 type i\n');
-    manifest = withNewBase(withNewIncr(manifest, 'x'), 'x');
+    manifest = withOldIncrAsHistory(withNewBase(withNewIncr(manifest, 'x'), 'x', 'rdb'), 1);
     expect(print(manifest)).toBe(
-      'file x.2.base.aof seq 2 type b\nfile x.1.base.aof seq 1 type h\n' +
-        'file x.1.incr.aof seq 1 type i\nfile x.2.incr.aof seq 2 type i\n',
+      'file x.2.base.rdb seq 2 type b\nfile x.1.incr.aof seq 1 type h\nfile x.1.base.aof seq 1 type h\n' +
+        'file x.2.incr.aof seq 2 type i\n',
     );
-    expect(withoutHistory(manifest).history).toEqual([]);
+    expect(doubtfulHistory(manifest)).toBeUndefined();
+    expect(withoutHistory(manifest, manifest.history.slice(0, 1)).history).toEqual(manifest.history.slice(1));
+    expect(withoutHistory(manifest, manifest.history).history).toEqual([]);
+  });
+
+  it('gives no number twice, not even to files whose predecessors are history', () => {
+    let manifest = withNewIncr(withNewBase(EMPTY_MANIFEST, 'x', 'rdb'), 'x');
+    manifest = withOldIncrAsHistory(withNewBase(manifest, 'x', 'rdb'), 0);
+    expect(withNewIncr(manifest, 'x').incr.map(({ name }) => name)).toEqual(['x.2.incr.aof']);
+    expect(withNewBase({ ...manifest, base: undefined }, 'x', 'rdb').base?.name).toBe('x.2.base.rdb');
   });
 });

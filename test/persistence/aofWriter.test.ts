@@ -46,7 +46,7 @@ describe('AofWriter', () => {
     const files = new MemoryFileSystem();
     const { writer, folder } = await start(files);
     append(writer, 0, 'SET', 'a', '1');
-    expect(writer.switchTo(must(folder.openNextIncr()))).toBe(true);
+    expect(writer.switchTo(must(folder.rotation.openNextIncr()))).toBe(true);
     expect(writer.stats().pendingBackgroundSyncs).toBe(1);
     append(writer, 0, 'SET', 'b', '2');
     writer.flush(true);
@@ -70,10 +70,10 @@ describe('AofWriter', () => {
     const files = new MemoryFileSystem();
     const { writer, folder } = await start(files);
     files.faults.set('rename', 'EIO');
-    expect(folder.openNextIncr()).toHaveProperty('refused');
+    expect(folder.rotation.openNextIncr()).toHaveProperty('refused');
     expect(folder.manifest.incr).toHaveLength(1);
     files.faults.clear();
-    const next = must(folder.openNextIncr());
+    const next = must(folder.rotation.openNextIncr());
     append(writer, 0, ...SET);
     files.faults.set('write', 'ENOSPC');
     expect(writer.switchTo(next)).toBe(false);

@@ -98,7 +98,7 @@ describe.skipIf(!hasRedis)('a folder that we wrote', () => {
     const { writer, folder } = await start(nodeFileSystem, { dir });
     for (let i = 1; i <= 3; i++) {
       append(writer, 0, 'APPEND', 'order', String(i));
-      writer.switchTo(must(folder.openNextIncr()));
+      writer.switchTo(must(folder.rotation.openNextIncr()));
     }
     append(writer, 0, 'APPEND', 'order', '4');
     writer.close();

@@ -1,4 +1,4 @@
-/** SAVE and BGSAVE. */
+/** SAVE, BGSAVE and BGREWRITEAOF. */
 import * as errors from '../../resp/errors.js';
 import { ADMIN, NO_ASYNC_LOADING, NO_MULTI, NOSCRIPT } from '../command.js';
 import { command } from '../define.js';
@@ -49,6 +49,30 @@ export const bgSave = command({
         return reply.simple('Background saving scheduled');
       default:
         return reply.simple('Background saving started');
+    }
+  },
+});
+
+export const bgRewriteAof = command({
+  name: 'bgrewriteaof',
+  arity: 1,
+  group: 'server',
+  since: '1.0.0',
+  flags: ADMIN | NOSCRIPT | NO_ASYNC_LOADING,
+  complexity: 'O(1)',
+  summary: 'Starts writing the append-only file anew, without what has been overwritten and deleted.',
+  run({ reply, server }) {
+    switch (server.persistence.rewriteAof()) {
+      case 'started':
+        return reply.simple('Background append only file rewriting started');
+      case 'scheduled':
+        return reply.simple('Background append only file rewriting scheduled');
+      case 'running':
+        return reply.error('ERR Background append only file rewriting already in progress');
+      case 'failed':
+        return reply.error(
+          "ERR Can't execute an AOF background rewriting. Please check the server logs for more information.",
+        );
     }
   },
 });

@@ -6,11 +6,12 @@ import { latency } from './latency.js';
 import { lolwut } from './lolwut.js';
 import { memory } from './memory.js';
 import { monitor } from './monitor.js';
-import { bgSave, save } from './save.js';
+import { bgRewriteAof, bgSave, save } from './save.js';
 import { slowlog } from './slowlog.js';
 import { info, lastSave, role, shutdown, time } from './status.js';
 
 export const serverCommands: readonly Command[] = [
+  bgRewriteAof,
   bgSave,
   config,
   dbSize,

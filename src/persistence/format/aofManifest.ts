@@ -55,6 +55,14 @@ export function tempIncrName(appendFileName: string): string {
   return `temp-${appendFileName}.incr`;
 }
 
+/** Where a base file is written before it is renamed into place. */
+export function tempBaseName(pid: number): string {
+  return `temp-rewriteaof-bg-${pid}.aof`;
+}
+
+/** What a server that was killed left of a base file. */
+export const TEMP_BASE = /^temp-rewriteaof-(?:bg-)?\d+\.aof$/;
+
 /** Reads the text of a manifest. */
 export function parseManifest(bytes: Uint8Array): AofManifest | ManifestError {
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
@@ -103,23 +111,40 @@ export function printManifest(manifest: AofManifest): Uint8Array {
   return Buffer.from(text, 'latin1');
 }
 
-/** With a new, empty base file; the old one becomes history. */
-export function withNewBase(manifest: AofManifest, appendFileName: string): AofManifest {
-  const seq = (manifest.base?.seq ?? 0) + 1;
-  const base = { name: `${appendFileName}.${seq}.base.aof`, seq };
+/** How a base file is written. */
+export type AofBaseFormat = 'rdb' | 'aof';
+
+/** With a new base file; the old one becomes history. */
+export function withNewBase(manifest: AofManifest, appendFileName: string, format: AofBaseFormat): AofManifest {
+  const seq = Math.max(manifest.base?.seq ?? 0, lastHistory(manifest, false)) + 1;
+  const base = { name: `${appendFileName}.${seq}.base.${format}`, seq };
   const history = manifest.base === undefined ? manifest.history : [manifest.base, ...manifest.history];
   return { base, history, incr: manifest.incr };
 }
 
+/** What a new base holds becomes history: the incremental files before the last `kept`. */
+export function withOldIncrAsHistory(manifest: AofManifest, kept: number): AofManifest {
+  const { base, history, incr } = manifest;
+  const oldCount = incr.length - kept;
+  return { base, history: [...incr.slice(0, oldCount), ...history], incr: incr.slice(oldCount) };
+}
+
 /** With one more incremental file behind the others. */
 export function withNewIncr(manifest: AofManifest, appendFileName: string): AofManifest {
-  const seq = (manifest.incr.at(-1)?.seq ?? 0) + 1;
+  const seq = Math.max(manifest.incr.at(-1)?.seq ?? 0, lastHistory(manifest, true)) + 1;
   const entry = { name: `${appendFileName}.${seq}${INCR_SUFFIX}`, seq };
   return { ...manifest, incr: [...manifest.incr, entry] };
 }
 
-export function withoutHistory(manifest: AofManifest): AofManifest {
-  return { ...manifest, history: [] };
+/** The greatest number among the base or incremental files of the history: no name may come again while they are there. */
+function lastHistory({ history }: AofManifest, isIncr: boolean): number {
+  const entries = history.filter(({ name }) => name.endsWith(INCR_SUFFIX) === isIncr);
+  return Math.max(0, ...entries.map(({ seq }) => seq));
+}
+
+/** Without these files of its history. */
+export function withoutHistory(manifest: AofManifest, removed: readonly AofFileEntry[]): AofManifest {
+  return { ...manifest, history: manifest.history.filter(({ name }) => !removed.some((entry) => entry.name === name)) };
 }
 
 /**

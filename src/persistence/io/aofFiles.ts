@@ -12,31 +12,22 @@
 import path from 'node:path';
 import {
   type AofManifest,
-  doubtfulHistory,
-  EMPTY_MANIFEST,
   manifestName,
-  parseManifest,
-  printManifest,
+  TEMP_BASE,
   tempIncrName,
-  tempManifestName,
   withNewBase,
   withNewIncr,
-  withoutHistory,
 } from '../format/aofManifest.js';
-import { errorText, type FileSystem, readWhole, replaceFile } from './fileSystem.js';
+import { type AofFolderOptions, AofManifestFile } from './aofManifestFile.js';
+import { AofRotation } from './aofRotation.js';
+import { errorText, type FileSystem } from './fileSystem.js';
 import { type ProcessTable, releaseLock, takeLock } from './folderLock.js';
 import { isRefusal, type LogSink, type Refusal, refuse } from './logSink.js';
 
-export interface AofFilesOptions {
-  readonly files: FileSystem;
+export interface AofFilesOptions extends AofFolderOptions {
   readonly processes: ProcessTable;
-  readonly log: LogSink;
-  /** The server's working directory, `dir`. */
-  readonly dir: string;
-  /** `appenddirname` */
-  readonly appendDirName: string;
-  /** `appendfilename` */
-  readonly appendFileName: string;
+  /** History files stay until somebody deletes them, `aof-disable-auto-gc`. */
+  readonly keepsHistory?: boolean;
 }
 
 /** A file to load at start. */
@@ -47,9 +38,8 @@ export interface AofDataFile {
   readonly sizeBytes: number;
 }
 
-/** The incremental file that takes the new commands. */
-export interface OpenIncr {
-  readonly name: string;
+/** A file that takes the new commands. */
+export interface OpenFile {
   readonly fd: number;
   readonly sizeBytes: number;
   /** Of base and incremental files together. */
@@ -57,30 +47,39 @@ export interface OpenIncr {
   readonly baseBytes: number;
 }
 
+export interface OpenIncr extends OpenFile {
+  readonly name: string;
+}
+
 export class AofFiles {
-  /** The folder's path. */
-  readonly folder: string;
+  /** Changes of the folder while it is written. */
+  readonly rotation: AofRotation;
   readonly #options: AofFilesOptions;
   readonly #files: FileSystem;
   readonly #log: LogSink;
-  #manifest: AofManifest = EMPTY_MANIFEST;
+  readonly #place: AofManifestFile;
 
   private constructor(options: AofFilesOptions) {
     this.#options = options;
     this.#files = options.files;
     this.#log = options.log;
-    this.folder = path.join(options.dir, options.appendDirName);
+    this.#place = new AofManifestFile(options);
+    this.rotation = new AofRotation(this.#files, this.#log, this.#place);
   }
 
   /**
-   * Takes the folder for this server: creates it when missing, locks it, reads its manifest, moves an append-only file
-   * of the old single-file kind into it. Nothing is loaded yet.
+   * Takes the folder for this server: creates it when missing, locks it, reads its manifest. Nothing is loaded yet. `loading`:
+   * it is going to be, so an append-only file of the old single-file kind is moved into it.
    */
-  static open(options: AofFilesOptions): AofFiles | Refusal {
+  static open(options: AofFilesOptions, loading = true): AofFiles | Refusal {
     const folder = new AofFiles(options);
     const refusal = folder.#create() ?? folder.#lock();
     if (refusal !== undefined) return refusal;
-    const failure = folder.#readManifest() ?? folder.#checkOrphans() ?? folder.#upgradeSingleFile();
+    const failure =
+      folder.#place.read() ??
+      folder.#finishFirstRewrite() ??
+      folder.#checkOrphans() ??
+      (loading ? folder.#upgradeSingleFile() : undefined);
     if (failure !== undefined) {
       folder.release();
       return failure;
@@ -88,13 +87,18 @@ export class AofFiles {
     return folder;
   }
 
+  /** The folder's path. */
+  get folder(): string {
+    return this.#place.folder;
+  }
+
   get manifest(): AofManifest {
-    return this.#manifest;
+    return this.#place.manifest;
   }
 
   /** What to load, in order: the base file, then the incremental ones. Empty on a first start. */
   dataFiles(): AofDataFile[] | Refusal {
-    const { base, incr } = this.#manifest;
+    const { base, incr } = this.manifest;
     const found: AofDataFile[] = [];
     const entries = base === undefined ? incr : [base, ...incr];
     for (const entry of entries) {
@@ -121,11 +125,11 @@ export class AofFiles {
     const { appendFileName } = this.#options;
     const found = this.dataFiles();
     if (isRefusal(found)) return found;
-    const failure = this.#removeLeftovers();
+    const failure = this.removeLeftovers();
     if (failure !== undefined) return failure;
-    let manifest = this.#manifest;
+    let manifest = this.manifest;
     if (manifest.base === undefined && manifest.incr.length === 0) {
-      manifest = withNewBase(manifest, appendFileName);
+      manifest = withNewBase(manifest, appendFileName, 'aof');
       const name = manifest.base?.name ?? '';
       const fd = this.#openFile(name, 'create');
       if (typeof fd !== 'number') return fd;
@@ -142,27 +146,12 @@ export class AofFiles {
     }
     const fd = this.#openFile(name, 'append');
     if (typeof fd !== 'number') return fd;
-    const unsaved = this.#persist(manifest);
+    const unsaved = manifest === this.manifest ? undefined : (this.#syncNames() ?? this.#place.persist(manifest));
     if (unsaved !== undefined) {
       this.#files.close(fd);
       return unsaved;
     }
     this.#log('notice', `${isNew ? 'Creating' : 'Opening'} AOF incr file ${name} on server start`);
-    return this.#describe(name, fd);
-  }
-
-  /** While serving: puts one more incremental file behind the others. On a refusal nothing has changed. */
-  openNextIncr(): OpenIncr | Refusal {
-    const manifest = withNewIncr(this.#manifest, this.#options.appendFileName);
-    const name = manifest.incr[manifest.incr.length - 1].name;
-    const fd = this.#openFile(name, 'create');
-    if (typeof fd !== 'number') return fd;
-    const unsaved = this.#persist(manifest);
-    if (unsaved !== undefined) {
-      this.#files.close(fd);
-      return unsaved;
-    }
-    this.#log('notice', `Creating AOF incr file ${name} on background rewrite`);
     return this.#describe(name, fd);
   }
 
@@ -200,35 +189,34 @@ export class AofFiles {
     }
   }
 
-  #readManifest(): Refusal | undefined {
-    const file = this.#pathOf(manifestName(this.#options.appendFileName));
-    let bytes: Uint8Array;
+  /**
+   * A crash while the first base was put in place leaves no manifest, but the staged one. If its base is there, which was
+   * renamed behind it, everything it names is, under this name or the temporary one.
+   */
+  #finishFirstRewrite(): Refusal | undefined {
+    const place = this.#place;
+    if (!place.isEmpty) return undefined;
     try {
-      if (this.#files.stat(file) === undefined) {
-        this.#log('debug', `The AOF manifest file ${path.basename(file)} doesn't exist`);
+      const staged = place.readStaged();
+      if (staged?.base === undefined || this.#files.stat(this.#pathOf(staged.base.name)) === undefined)
         return undefined;
+      const tempIncr = this.#pathOf(tempIncrName(this.#options.appendFileName));
+      for (const { name } of staged.incr) {
+        if (this.#files.stat(this.#pathOf(name)) !== undefined) continue;
+        if (this.#files.stat(tempIncr) === undefined) return undefined;
+        this.#files.rename(tempIncr, this.#pathOf(name));
       }
-      bytes = readWhole(this.#files, file);
-    } catch (error) {
-      return this.#refuse(`Fatal error: can't open the AOF manifest file ${file} for reading: ${errorText(error)}`);
-    }
-    const parsed = parseManifest(bytes);
-    if (!('error' in parsed)) {
-      const doubtful = doubtfulHistory(parsed);
-      if (doubtful !== undefined) {
-        return this.#refuse(
-          `The AOF manifest file ${file} gives ${doubtful.name} up as history, but no rewrite replaced it. If it holds ` +
-            "data, change its type to 'i'; if not, remove its line.",
-        );
-      }
-      this.#manifest = parsed;
+      this.#files.syncDirectory(this.folder);
+      const refused = place.commit(staged);
+      if (refused !== undefined) return refused;
+      this.#log(
+        'notice',
+        `Took over the AOF base file ${staged.base.name}, which was being put in place at the last end`,
+      );
       return undefined;
+    } catch (error) {
+      return this.#refuse(`Can't take over the AOF manifest file ${place.tempPath}: ${errorText(error)}`);
     }
-    this.#log('warning', '*** FATAL AOF MANIFEST FILE ERROR ***');
-    if (parsed.lineNumber === 0) return this.#refuse(`${parsed.error}: ${file}`);
-    this.#log('warning', `Reading the manifest file, at line ${parsed.lineNumber}`);
-    this.#log('warning', `>>> '${parsed.line}'`);
-    return this.#refuse(`${parsed.error}: ${file}, line ${parsed.lineNumber}`);
   }
 
   /**
@@ -236,7 +224,7 @@ export class AofFiles {
    * manifest: starting empty, and writing behind those commands, would lose data silently.
    */
   #checkOrphans(): Refusal | undefined {
-    if (this.#manifest.base !== undefined || this.#manifest.incr.length > 0) return undefined;
+    if (!this.#place.isEmpty) return undefined;
     const prefix = `${this.#options.appendFileName}.`;
     try {
       for (const name of this.#files.list(this.folder)) {
@@ -261,13 +249,13 @@ export class AofFiles {
     const { dir, appendDirName, appendFileName } = this.#options;
     const oldPath = path.join(dir, appendFileName);
     const newPath = this.#pathOf(appendFileName);
-    const { base, incr } = this.#manifest;
+    const { base, incr } = this.manifest;
     try {
       if (this.#files.stat(oldPath)?.kind !== 'file') return undefined;
       const isUnused = base === undefined && incr.length === 0;
       const isHalfDone = base?.name === appendFileName && incr.length === 0 && this.#files.stat(newPath) === undefined;
       if (!isUnused && !isHalfDone) return undefined;
-      const unsaved = this.#persist({ base: { name: appendFileName, seq: 1 }, history: [], incr: [] });
+      const unsaved = this.#place.persist({ base: { name: appendFileName, seq: 1 }, history: [], incr: [] });
       if (unsaved !== undefined) return unsaved;
       this.#files.rename(oldPath, newPath);
       this.#files.syncDirectory(this.folder);
@@ -284,20 +272,27 @@ export class AofFiles {
     return undefined;
   }
 
-  /** History files, and what a crash left half written. */
-  #removeLeftovers(): Refusal | undefined {
-    const { appendFileName } = this.#options;
+  /** Deletes history files, and what a crash left half written. */
+  removeLeftovers(): Refusal | undefined {
     try {
-      this.#files.remove(this.#pathOf(tempManifestName(appendFileName)));
-      this.#files.remove(this.#pathOf(tempIncrName(appendFileName)));
-      for (const { name } of this.#manifest.history) {
-        this.#log('notice', `Removing the history file ${name} in the background`);
-        this.#files.remove(this.#pathOf(name));
-      }
+      this.#place.unstage();
+      this.#files.remove(this.#pathOf(tempIncrName(this.#options.appendFileName)));
+      for (const name of this.#files.list(this.folder))
+        if (TEMP_BASE.test(name)) this.#files.remove(this.#pathOf(name));
     } catch (error) {
       return this.#refuse(`Can't remove old files from the append-only dir ${this.folder}: ${errorText(error)}`);
     }
-    return this.#manifest.history.length === 0 ? undefined : this.#persist(withoutHistory(this.#manifest));
+    if (this.#options.keepsHistory !== true) this.rotation.removeHistory();
+    return undefined;
+  }
+
+  #syncNames(): Refusal | undefined {
+    try {
+      this.#files.syncDirectory(this.folder);
+      return undefined;
+    } catch (error) {
+      return this.#refuse(`Fail to fsync AOF directory ${this.folder}: ${errorText(error)}.`);
+    }
   }
 
   #openFile(name: string, mode: 'append' | 'create'): number | Refusal {
@@ -306,20 +301,6 @@ export class AofFiles {
     } catch (error) {
       return this.#refuse(`Can't open the append-only file ${name}: ${errorText(error)}`);
     }
-  }
-
-  /** Writes `manifest` to disk, if it differs from what is there, and only then takes it over. */
-  #persist(manifest: AofManifest): Refusal | undefined {
-    if (manifest === this.#manifest) return undefined;
-    const { appendFileName } = this.#options;
-    const file = this.#pathOf(manifestName(appendFileName));
-    try {
-      replaceFile(this.#files, file, this.#pathOf(tempManifestName(appendFileName)), printManifest(manifest));
-    } catch (error) {
-      return this.#refuse(`Error trying to write the AOF manifest file ${file}: ${errorText(error)}`);
-    }
-    this.#manifest = manifest;
-    return undefined;
   }
 
   #describe(name: string, fd: number): OpenIncr | Refusal {
@@ -342,7 +323,7 @@ export class AofFiles {
   }
 
   #pathOf(name: string): string {
-    return path.join(this.folder, name);
+    return this.#place.pathOf(name);
   }
 
   #lockPath(): string {

@@ -16,7 +16,7 @@
  */
 import type { Clock } from '../../base/clock.js';
 import { AofBuffer } from '../format/aofCommand.js';
-import type { OpenIncr } from './aofFiles.js';
+import type { OpenFile } from './aofFiles.js';
 import { errorText, type FileSystem } from './fileSystem.js';
 import type { LogSink } from './logSink.js';
 
@@ -27,6 +27,8 @@ export interface AofWriterOptions {
   readonly clock: Clock;
   readonly log: LogSink;
   readonly policy: FsyncPolicy;
+  /** Syncs wait while this says so: `no-appendfsync-on-rewrite`, and the disk is busy with a rewrite or a save. */
+  readonly holdsSyncs?: () => boolean;
   /**
    * A write or sync failed under 'always'. The replies of this round promise what is not on disk, so they must not
    * leave: the process has to end with exit code 1. The reason has been logged.
@@ -73,6 +75,7 @@ export class AofWriter {
   readonly #clock: Clock;
   readonly #log: LogSink;
   readonly #onFatal: (reason: string) => void;
+  readonly #holdsSyncs: () => boolean;
   readonly #buffer = new AofBuffer();
   #policy: FsyncPolicy;
 
@@ -83,6 +86,9 @@ export class AofWriter {
   #baseBytes: number;
   /** The database that the last SELECT in the file named. */
   #selectedDb = NO_DATABASE;
+  /** `aof-timestamp-enabled` */
+  stamping = false;
+  #stampedSecond = 0;
 
   #backgroundSync: BackgroundSync | undefined;
   /** Files left for a newer one that still need a sync before they are closed. */
@@ -97,11 +103,12 @@ export class AofWriter {
   #isDead = false;
   #isClosed = false;
 
-  constructor(file: OpenIncr, options: AofWriterOptions) {
+  constructor(file: OpenFile, options: AofWriterOptions) {
     this.#files = options.files;
     this.#clock = options.clock;
     this.#log = options.log;
     this.#onFatal = options.onFatal;
+    this.#holdsSyncs = options.holdsSyncs ?? (() => false);
     this.#policy = options.policy;
     this.#fd = file.fd;
     this.#fileBytes = file.sizeBytes;
@@ -114,6 +121,7 @@ export class AofWriter {
 
   /** Appends a command given as ranges of `buf`, behind a SELECT when it belongs to another database than the last. */
   append(dbIndex: number, buf: Uint8Array, start: Int32Array, end: Int32Array, argc: number): void {
+    if (this.stamping) this.#stamp();
     if (dbIndex !== this.#selectedDb && dbIndex !== NO_DATABASE) this.#select(dbIndex);
     this.#buffer.args(buf, start, end, argc);
   }
@@ -123,6 +131,7 @@ export class AofWriter {
    * text(), bulk() and integer(), before it appends anything else.
    */
   begin(dbIndex: number, argc: number): AofBuffer {
+    if (this.stamping) this.#stamp();
     if (dbIndex !== this.#selectedDb && dbIndex !== NO_DATABASE) this.#select(dbIndex);
     this.#buffer.command(argc);
     return this.#buffer;
@@ -139,8 +148,9 @@ export class AofWriter {
       if (this.#policy === 'everysec' && !force && this.#mustPostpone()) return true;
       if (!this.#write()) return !this.#isDead;
     }
-    if (this.#policy === 'always') return this.#syncedBytes === this.#fileBytes || this.#syncNow();
-    if (this.#policy === 'everysec') this.#syncSometimes();
+    if (this.#policy === 'no' || this.#syncedBytes === this.#fileBytes || this.#holdsSyncs()) return true;
+    if (this.#policy === 'always') return this.#syncNow();
+    this.#syncSometimes();
     return true;
   }
 
@@ -182,20 +192,33 @@ export class AofWriter {
   }
 
   /**
-   * Goes on in another incremental file. What was appended is written to the old one first; when that fails nothing
+   * Goes on in another file, which is empty. What was appended is written to the old one first; when that fails nothing
    * changes and false is returned. The old file is synced and closed in the background, before the new one's first
-   * background sync, so that a power cut does not leave a gap between them.
+   * sync, so that a power cut does not leave a gap between them.
    */
-  switchTo(file: OpenIncr): boolean {
+  switchTo({ fd }: { readonly fd: number }): boolean {
     if (!this.flush(true) || this.#buffer.length > 0) return false;
     this.#retire(this.#fd);
-    this.#fd = file.fd;
-    this.#fileBytes = file.sizeBytes;
-    this.#syncedBytes = file.sizeBytes;
-    this.#totalBytes = file.totalBytes;
-    this.#baseBytes = file.baseBytes;
+    this.#fd = fd;
+    this.#fileBytes = 0;
+    this.#syncedBytes = 0;
     this.#selectedDb = NO_DATABASE;
     return true;
+  }
+
+  /** A new base took the place of all files but this one. */
+  rebase(baseBytes: number): void {
+    this.#totalBytes = baseBytes + this.#fileBytes;
+    // With what came meanwhile: else the next rewrite would be due too soon.
+    this.#baseBytes = this.#totalBytes;
+  }
+
+  /** Closes the file without writing what is left: nothing counts on it. */
+  discard(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#closeUnused(this.#fd);
+    for (const fd of this.#retired.splice(0)) this.#closeUnused(fd);
   }
 
   /** At shutdown: writes and syncs everything, whatever the policy, and closes. False when some of it was lost. */
@@ -213,13 +236,25 @@ export class AofWriter {
         this.#log('warning', `Fail to fsync the AOF file: ${errorText(error)}.`);
         isComplete = false;
       }
-      // A descriptor that a background sync still uses must not be given to another file meanwhile.
-      if (inSync?.fd === fd) inSync.closeAfter = true;
-      else this.#files.close(fd);
+      this.#closeUnused(fd);
     }
     this.#retired.length = 0;
     this.#isClosed = true;
     return isComplete;
+  }
+
+  /** A descriptor that a background sync still uses must not be given to another file meanwhile. */
+  #closeUnused(fd: number): void {
+    if (this.#backgroundSync?.fd === fd) this.#backgroundSync.closeAfter = true;
+    else this.#files.close(fd);
+  }
+
+  /** Commands of another second than those before get an annotation that says so. */
+  #stamp(): void {
+    const second = Math.floor(this.#clock.nowMs() / 1000);
+    if (second <= this.#stampedSecond) return;
+    this.#stampedSecond = second;
+    this.#buffer.timestamp(second);
   }
 
   #select(dbIndex: number): void {
@@ -231,7 +266,7 @@ export class AofWriter {
 
   /** While the disk is syncing, a write would block in the kernel: better wait a little. */
   #mustPostpone(): boolean {
-    if (this.#backgroundSync === undefined) return false;
+    if (this.#backgroundSync?.fd !== this.#fd) return false;
     const nowUs = this.#clock.monotonicUs();
     if (this.#postponedSinceUs < 0) {
       this.#postponedSinceUs = nowUs;
@@ -322,7 +357,8 @@ export class AofWriter {
 
   #syncNow(): boolean {
     try {
-      this.#files.datasync(this.#fd);
+      // What lies in the file before this one was acknowledged earlier.
+      for (const fd of this.#unsyncedFiles()) this.#files.datasync(fd);
     } catch (error) {
       this.#die(
         `Can't persist AOF for fsync error when the AOF fsync policy is 'always': ${errorText(error)}. Exiting...`,
@@ -334,9 +370,16 @@ export class AofWriter {
     return true;
   }
 
+  /** In the order in which they were written. */
+  #unsyncedFiles(): number[] {
+    const inSync = this.#backgroundSync;
+    const earlier = inSync === undefined || inSync.fd === this.#fd ? [] : [inSync.fd];
+    return [...earlier, ...this.#retired, this.#fd];
+  }
+
   /** Starts a background sync when one is due. */
   #syncSometimes(): void {
-    if (this.#syncedBytes === this.#fileBytes || this.#backgroundSync !== undefined) return;
+    if (this.#backgroundSync !== undefined) return;
     const nowUs = this.#clock.monotonicUs();
     if (nowUs - this.#lastSyncUs < SECOND_US) return;
     this.#lastSyncUs = nowUs;
@@ -364,6 +407,7 @@ export class AofWriter {
   }
 
   #retire(fd: number): void {
+    if (this.#syncedBytes === this.#fileBytes) return this.#closeUnused(fd);
     if (this.#backgroundSync === undefined) this.#startSync({ fd, upToBytes: 0, closeAfter: true });
     else this.#retired.push(fd);
   }

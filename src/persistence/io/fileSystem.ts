@@ -27,7 +27,7 @@ export interface FileSystem {
   list(directory: string): string[];
   /** What had the name `to` gives its space back in the background. */
   rename(from: string, to: string): void;
-  /** Does nothing when the file does not exist. */
+  /** On return the name is gone; a large file gives its space back in the background. Does nothing when there is none. */
   remove(file: string): void;
   /** Does nothing when the directory exists. */
   makeDirectory(directory: string): void;
@@ -72,7 +72,7 @@ export const nodeFileSystem: FileSystem = {
   },
   list: (directory) => fs.readdirSync(directory),
   rename: (from, to) => closingInBackground(to, () => fs.renameSync(from, to)),
-  remove: (file) => fs.rmSync(file, { force: true }),
+  remove: (file) => closingInBackground(file, () => fs.rmSync(file, { force: true })),
   makeDirectory(directory) {
     if (fs.statSync(directory, { throwIfNoEntry: false })?.isDirectory()) return;
     fs.mkdirSync(directory, 0o755);
@@ -139,18 +139,23 @@ export function writeWhole(files: FileSystem, fd: number, bytes: Uint8Array): vo
   for (let at = 0; at < bytes.length; ) at += files.write(fd, bytes, at, bytes.length - at);
 }
 
-/**
- * Replaces a file so that after a crash at any point it holds either the old or the new bytes: written and synced under
- * another name in the same directory, then renamed, then the directory synced.
- */
-export function replaceFile(files: FileSystem, file: string, tempFile: string, bytes: Uint8Array): void {
-  const fd = files.open(tempFile, 'create');
+/** Makes a file of these bytes, which are on disk on return; that it has this name need not be. */
+export function writeSynced(files: FileSystem, file: string, bytes: Uint8Array): void {
+  const fd = files.open(file, 'create');
   try {
     writeWhole(files, fd, bytes);
     files.datasync(fd);
   } finally {
     files.close(fd);
   }
+}
+
+/**
+ * Replaces a file so that after a crash at any point it holds either the old or the new bytes: written and synced under
+ * another name in the same directory, then renamed, then the directory synced.
+ */
+export function replaceFile(files: FileSystem, file: string, tempFile: string, bytes: Uint8Array): void {
+  writeSynced(files, tempFile, bytes);
   files.rename(tempFile, file);
   files.syncDirectory(path.dirname(file));
 }
