@@ -16,9 +16,9 @@ import { AofFiles, type OpenFile } from '../persistence/io/aofFiles.js';
 import type { AofLoader, LoadSnapshot } from '../persistence/io/aofLoader.js';
 import type { RewriteIncr } from '../persistence/io/aofRotation.js';
 import { AofWriter, NO_DATABASE } from '../persistence/io/aofWriter.js';
-import { nodeFileSystem } from '../persistence/io/fileSystem.js';
-import { machineProcesses } from '../persistence/io/folderLock.js';
-import { isRefusal, type LogSink } from '../persistence/io/logSink.js';
+import { type FileSystem, nodeFileSystem } from '../persistence/io/fileSystem.js';
+import { machineProcesses, type ProcessTable } from '../persistence/io/folderLock.js';
+import { isRefusal, type LogSink, type Refusal } from '../persistence/io/logSink.js';
 import type { ArgVector } from '../resp/argVector.js';
 import { timedNames, timedWrites } from './aofLatency.js';
 import { replayLoader } from './aofReplay.js';
@@ -27,11 +27,20 @@ import type { Snapshots } from './snapshots.js';
 
 const UNABLE = 'Unable to turn on AOF. Check server logs.';
 
+/** Where the files are, and who else may use them. */
+export interface Disk {
+  readonly files: FileSystem;
+  readonly processes: ProcessTable;
+}
+
+export const machineDisk: Disk = { files: nodeFileSystem, processes: machineProcesses };
+
 export interface AofHost {
   readonly executor: Executor;
   readonly config: Config;
   readonly snapshots: Snapshots;
   readonly loadSnapshot: LoadSnapshot;
+  readonly disk: Disk;
   /** The RDB file is being saved, or is about to be. */
   isSaving(): boolean;
   /** It was turned on or off, or has run into trouble or out of it, outside of {@link Aof.flush}. */
@@ -60,7 +69,7 @@ export class Aof implements PropagationSink {
     this.#log = (level, text) => server.log(level, text);
     this.#state = config.values.appendonly ? 'on' : 'off';
     this.rewriter = new AofRewriter({
-      files: nodeFileSystem,
+      files: host.disk.files,
       clock: server.clock,
       log: this.#log,
       config,
@@ -118,19 +127,20 @@ export class Aof implements PropagationSink {
 
   /** Runs the commands of the files. */
   async #replay(files: AofFiles): Promise<string | undefined> {
-    const { executor, config, loadSnapshot } = this.#host;
-    this.#loader = replayLoader(executor, config, nodeFileSystem, loadSnapshot);
+    const { executor, config, disk, loadSnapshot } = this.#host;
+    this.#loader = replayLoader(executor, config, disk.files, loadSnapshot);
     const outcome = await this.#loader.load(files);
     this.#loader = undefined;
     return isRefusal(outcome) ? outcome.refused : undefined;
   }
 
-  #openFolder(loading: boolean): AofFiles | { refused: string } {
-    const { values } = this.#host.config;
+  #openFolder(loading: boolean): AofFiles | Refusal {
+    const { config, disk, executor } = this.#host;
+    const { values } = config;
     const files = AofFiles.open(
       {
-        files: timedNames(nodeFileSystem, this.#host.executor.latency),
-        processes: machineProcesses,
+        files: timedNames(disk.files, executor.latency),
+        processes: disk.processes,
         log: this.#log,
         dir: values.dir,
         appendDirName: values.appenddirname,
@@ -169,10 +179,10 @@ export class Aof implements PropagationSink {
 
   /** Commands go to this file from here on. */
   #write(file: OpenFile): void {
-    const { executor, config } = this.#host;
+    const { executor, config, disk } = this.#host;
     const { values } = config;
     this.#writer = new AofWriter(file, {
-      files: timedWrites(nodeFileSystem, executor.latency, () => this.#writeCause),
+      files: timedWrites(disk.files, executor.latency, () => this.#writeCause),
       clock: executor.server.clock,
       log: this.#log,
       policy: this.#policy,
@@ -265,12 +275,12 @@ export class Aof implements PropagationSink {
     const writer = this.#writer;
     if (incr === 'none') return true;
     // What the base will hold must not come again behind it.
-    if (writer !== undefined && (!writer.flush(true) || writer.error !== undefined)) return false;
+    if (writer !== undefined && (!writer.flush(true) || writer.stats().bufferLengthBytes > 0)) return false;
     const opened = incr === 'next' ? rotation.openNextIncr() : rotation.openTempIncr();
     if (isRefusal(opened)) return false;
     if (writer === undefined) this.#write({ fd: opened.fd, sizeBytes: 0, totalBytes: 0, baseBytes: 0 });
     else if (!writer.switchTo(opened)) {
-      nodeFileSystem.close(opened.fd);
+      this.#host.disk.files.close(opened.fd);
       return false;
     }
     return true;

@@ -23,7 +23,7 @@ import { renderInfo } from '../observability/info.js';
 import type { Logger } from '../observability/logger.js';
 import { lruSeconds } from '../store/accessClock.js';
 import { Store } from '../store/store.js';
-import { Aof } from './aof.js';
+import { Aof, type Disk, machineDisk } from './aof.js';
 import { aofFields } from './aofInfo.js';
 import { Clients } from './clients.js';
 import { claimLoadedSlots, type RunningCluster, startCluster } from './cluster.js';
@@ -43,6 +43,8 @@ export interface ServerOptions {
   readonly executable: string;
   /** Called when the server has shut down by itself (SHUTDOWN, a fatal error); the process may end. */
   readonly onExit: (code: number) => void;
+  /** Of the append-only file: the machine's unless a test says otherwise. */
+  readonly disk?: Disk;
 }
 
 const CANNOT_END = 'ERR Errors trying to SHUTDOWN. Check logs.';
@@ -109,6 +111,7 @@ export class Server implements ServerPort {
       config,
       snapshots: this.snapshots,
       loadSnapshot: this.rdb.loadSnapshot,
+      disk: options.disk ?? machineDisk,
       isSaving: () => this.rdb.saving,
       onChange: () => {
         this.outbox.deferred = this.aof.enabled;

@@ -7,6 +7,7 @@ import { Config } from '../../src/config/config.js';
 import { CommandTable } from '../../src/exec/commandTable.js';
 import type { Stream, StreamEvents } from '../../src/net/stream.js';
 import { createLogger } from '../../src/observability/logger.js';
+import type { Disk } from '../../src/server/aof.js';
 import { ALL_COMMANDS } from '../../src/server/commandList.js';
 import { Server } from '../../src/server/server.js';
 import { encodeRequest, type Reply, ReplyDecoder } from '../support/resp.js';
@@ -107,8 +108,11 @@ export class Harness {
   readonly log: string[] = [];
   readonly server: Server;
 
-  constructor(directives: Readonly<Record<string, string>> = {}) {
-    const config = new Config({ directory: '/tmp', changeDirectory: (_, path) => ({ ok: true, path }) });
+  constructor(directives: Readonly<Record<string, string>> = {}, disk?: Disk) {
+    const config = new Config({
+      directory: disk === undefined ? '/tmp' : '/data',
+      changeDirectory: (_, path) => ({ ok: true, path }),
+    });
     const refused = config.set(Object.entries({ save: '', ...directives }), { isLocal: true, isLoading: false });
     if (refused !== undefined) throw new Error(refused);
     const sink = (line: string): void => {
@@ -122,6 +126,7 @@ export class Harness {
       configFile: '',
       executable: '/usr/bin/shoal-server',
       onExit: (code) => this.log.push(`exit ${code}`),
+      ...(disk === undefined ? {} : { disk }),
     });
     this.server.refreshGates();
   }

@@ -202,7 +202,7 @@ describe('a file that ends too early', () => {
       }
       expect(refusalOf(outcome)).toBe(
         'Unexpected end of file reading the append only file appendonly.aof.1.incr.aof. You can: 1) Make a backup of ' +
-          'your AOF file, then use ./redis-check-aof --fix <filename.manifest>. 2) Alternatively you can set the ' +
+          `your AOF file, then use shoal-check aof --fix ${MANIFEST}. 2) Alternatively you can set the ` +
           "'aof-load-truncated' configuration option to yes and restart the server. " +
           `It is whole up to byte ${validUpTo} of ${length}.`,
       );
@@ -225,10 +225,19 @@ describe('a file that ends too early', () => {
       const { outcome } = await loadFrom(files);
       expect(refusalOf(outcome)).toBe(
         'Fatal error: the truncated file is not the last file: appendonly.aof.1.base.aof. ' +
-          `It is whole up to byte 0 of ${cut.length}.`,
+          `It is whole up to byte 0 of ${cut.length}. The files behind it build on what is missing. ` +
+          `shoal-check aof ${MANIFEST} shows the place; restore the file from a copy.`,
       );
       expect(files.text(BASE)).toBe(cut);
     }
+  });
+
+  it('and followed by empty files only: is cut like the last one, for nothing builds on what is missing', async () => {
+    const files = folderOf('', resp(DEL, SET).slice(0, -1));
+    const { outcome, commands } = await loadFrom(files);
+    must(outcome);
+    expect(commands).toEqual([DEL]);
+    expect(files.text(BASE)).toBe(resp(DEL));
   });
 
   it('and can not be cut: is refused', async () => {
@@ -257,7 +266,7 @@ describe('a damaged file', () => {
     const { outcome, commands } = await loadFrom(files);
     expect(refusalOf(outcome)).toBe(
       'Bad file format reading the append only file appendonly.aof.1.incr.aof: make a backup of your AOF file, then use ' +
-        "./redis-check-aof --fix <filename.manifest>. At byte 33: expected '*', got 'g'. " +
+        `shoal-check aof --fix ${MANIFEST}. At byte 33: expected '*', got 'g'. ` +
         'All is well up to byte 33 of 64.',
     );
     expect(commands).toEqual([SET]);

@@ -1,5 +1,5 @@
 import path from 'node:path';
-import type { FileStat, FileSystem, OpenMode } from '../../src/persistence/io/fileSystem.js';
+import { errorCode, type FileStat, type FileSystem, type OpenMode } from '../../src/persistence/io/fileSystem.js';
 
 interface Inode {
   data: Buffer;
@@ -37,6 +37,11 @@ export class MemoryFileSystem implements FileSystem {
   readonly backgroundSyncs: BackgroundSync[] = [];
   /** Changing operations until the power goes. */
   operationsLeft = Number.POSITIVE_INFINITY;
+  /** Changing operations so far; those from `from` to before `to` fail. */
+  operations = 0;
+  failing = { from: 0, to: 0, code: 'ENOSPC' };
+  /** Background syncs end by themselves, in a later round. */
+  syncsByItself = false;
 
   readonly #directories = new Set<string>(['/', '/data']);
   readonly #names = new Map<string, Inode>();
@@ -44,12 +49,34 @@ export class MemoryFileSystem implements FileSystem {
   readonly #descriptors = new Map<number, Descriptor>();
   #nextFd = 3;
 
-  /** The disk after a power cut. */
-  afterPowerCut(): MemoryFileSystem {
+  /** The disk after a power cut. Of what was not synced the kernel may have written some names, and the bytes of some files. */
+  afterPowerCut(kept: { name?: () => boolean; data?: () => boolean } = {}): MemoryFileSystem {
     const next = new MemoryFileSystem();
     for (const directory of this.#directories) next.#directories.add(directory);
-    for (const [name, inode] of this.#durableNames) next.put(name, inode.durable);
+    const names = new Map(this.#durableNames);
+    for (const [name, inode] of this.#names) if (kept.name?.() === true) names.set(name, inode);
+    for (const [name, inode] of names) next.put(name, kept.data?.() === true ? inode.data : inode.durable);
     return next;
+  }
+
+  /** For who wants an object of functions. */
+  asFileSystem(): FileSystem {
+    return {
+      open: (file, mode) => this.open(file, mode),
+      close: (fd) => this.close(fd),
+      read: (fd, buf, offset, length, position) => this.read(fd, buf, offset, length, position),
+      write: (fd, buf, offset, length) => this.write(fd, buf, offset, length),
+      truncate: (fd, length) => this.truncate(fd, length),
+      datasync: (fd) => this.datasync(fd),
+      datasyncInBackground: (fd, done) => this.datasyncInBackground(fd, done),
+      size: (fd) => this.size(fd),
+      stat: (file) => this.stat(file),
+      list: (directory) => this.list(directory),
+      rename: (from, to) => this.rename(from, to),
+      remove: (file) => this.remove(file),
+      makeDirectory: (directory) => this.makeDirectory(directory),
+      syncDirectory: (directory) => this.syncDirectory(directory),
+    };
   }
 
   /** The disk after the process was killed: the kernel still writes everything. */
@@ -142,6 +169,18 @@ export class MemoryFileSystem implements FileSystem {
     this.#enter('datasyncInBackground', false);
     this.#inode(fd);
     this.backgroundSyncs.push({ fd, done });
+    if (this.syncsByItself) setImmediate(() => this.#syncByItself());
+  }
+
+  #syncByItself(): void {
+    try {
+      this.#enter('datasync', true);
+    } catch (error) {
+      // Nobody hears of it any more.
+      if (error instanceof PowerCut) return;
+      return this.endBackgroundSync(errorCode(error));
+    }
+    this.endBackgroundSync();
   }
 
   size(fd: number): number {
@@ -214,7 +253,10 @@ export class MemoryFileSystem implements FileSystem {
   #enter(operation: keyof FileSystem, changes: boolean): void {
     this.calls.set(operation, (this.calls.get(operation) ?? 0) + 1);
     if (changes && this.operationsLeft-- <= 0) throw new PowerCut(operation);
-    const code = this.faults.get(operation);
+    const { from, to } = this.failing;
+    const fails = changes && this.operations >= from && this.operations < to;
+    if (changes) this.operations++;
+    const code = fails ? this.failing.code : this.faults.get(operation);
     if (code !== undefined) throw systemError(code);
   }
 }

@@ -92,6 +92,10 @@ export class AofFiles {
     return this.#place.folder;
   }
 
+  get manifestPath(): string {
+    return this.#place.path;
+  }
+
   get manifest(): AofManifest {
     return this.#place.manifest;
   }

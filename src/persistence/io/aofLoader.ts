@@ -74,6 +74,7 @@ export class AofLoader {
   /** Of the snapshot being read. */
   #snapshotBytes = 0;
   #commands = 0;
+  #manifestPath = '';
 
   constructor(options: AofLoaderOptions) {
     this.#options = options;
@@ -99,6 +100,7 @@ export class AofLoader {
     const dataFiles = folder.dataFiles();
     if (isRefusal(dataFiles)) return dataFiles;
     if (dataFiles.length === 0) return { loaded: 'nothing', commands: 0 };
+    this.#manifestPath = folder.manifestPath;
     this.#startTimeMs = clock.nowMs();
     this.#startUs = clock.monotonicUs();
     this.#sliceStartUs = this.#startUs;
@@ -107,7 +109,7 @@ export class AofLoader {
     for (let i = 0; i < dataFiles.length; i++) {
       const file = dataFiles[i];
       const fileStartUs = clock.monotonicUs();
-      const outcome = await this.#loadFile(file, i === dataFiles.length - 1);
+      const outcome = await this.#loadFile(file, isLastWithData(dataFiles, i));
       if (typeof outcome === 'object') return outcome;
       this.#earlierBytes += file.sizeBytes;
       this.#reader.reset();
@@ -145,8 +147,18 @@ export class AofLoader {
     }
   }
 
+  /** The command that repairs the folder. */
+  get #remedy(): string {
+    return `shoal-check aof --fix ${this.#manifestPath}`;
+  }
+
   /** The reader then stands behind it. A snapshot that is not whole is never cut off: it holds all data of the past. */
   async #loadSnapshot(file: AofDataFile): Promise<Refusal | undefined> {
+    const isBase = file.name.endsWith('.rdb');
+    this.#options.log(
+      'notice',
+      isBase ? 'Reading RDB base file on AOF loading...' : 'Reading RDB preamble from AOF file...',
+    );
     const endAt = await this.#options.loadSnapshot(file.path, (loadedBytes) => {
       this.#snapshotBytes = loadedBytes;
       return this.#yield(file);
@@ -188,7 +200,7 @@ export class AofLoader {
       } else {
         return this.#refuse(
           `Bad file format reading the append only file ${file.name}: make a backup of your AOF file, then use ` +
-            `./redis-check-aof --fix <filename.manifest>. At byte ${reader.problemAt}: ${reader.problem}. ` +
+            `${this.#remedy}. At byte ${reader.problemAt}: ${reader.problem}. ` +
             `All is well up to byte ${reader.validUpTo} of ${file.sizeBytes}.`,
         );
       }
@@ -224,13 +236,16 @@ export class AofLoader {
     if (!loadTruncated) {
       return this.#refuse(
         `Unexpected end of file reading the append only file ${file.name}. You can: 1) Make a backup of your AOF file, ` +
-          'then use ./redis-check-aof --fix <filename.manifest>. 2) Alternatively you can set the ' +
+          `then use ${this.#remedy}. 2) Alternatively you can set the ` +
           `'aof-load-truncated' configuration option to yes and restart the server. ${where}`,
       );
     }
     log('warning', `!!! Warning: short read while loading the AOF file ${file.name}!!!`);
     if (!isLast) {
-      return this.#refuse(`Fatal error: the truncated file is not the last file: ${file.name}. ${where}`);
+      return this.#refuse(
+        `Fatal error: the truncated file is not the last file: ${file.name}. ${where} The files behind it build on what is ` +
+          `missing. shoal-check aof ${this.#manifestPath} shows the place; restore the file from a copy.`,
+      );
     }
     log('warning', `!!! Truncating the AOF ${file.name} at offset ${cutAt} !!!`);
     try {
@@ -272,6 +287,14 @@ export class AofLoader {
   #refuse(reason: string): Refusal {
     return refuse(this.#options.log, reason);
   }
+}
+
+/**
+ * A crash right behind the beginning of a rewrite can leave the end of a file missing and the next one empty: nothing was built
+ * on what is missing.
+ */
+function isLastWithData(files: readonly AofDataFile[], i: number): boolean {
+  return files.slice(i + 1).every(({ sizeBytes }) => sizeBytes === 0);
 }
 
 function seconds(us: number): string {

@@ -109,10 +109,13 @@ export class AofRotation {
   removeHistory(): void {
     const { history } = this.#place.manifest;
     if (history.length === 0 || !this.#place.isSettled) return;
-    const removed = history.filter(({ name }) => {
-      this.#log('notice', `Removing the history file ${name} in the background`);
-      return this.#remove(name);
-    });
+    const removed: AofFileEntry[] = [];
+    for (const entry of history) {
+      this.#log('notice', `Removing the history file ${entry.name} in the background`);
+      // Those that are left still look like what a rewrite leaves: the base behind its incremental files.
+      if (!this.#remove(entry.name)) break;
+      removed.push(entry);
+    }
     if (removed.length > 0) this.#place.persist(withoutHistory(this.#place.manifest, removed));
   }
 
