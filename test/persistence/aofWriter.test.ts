@@ -66,6 +66,48 @@ describe('AofWriter', () => {
     ]);
   });
 
+  it('with always syncs the file before this one too, if that is still to be done', async () => {
+    const files = new MemoryFileSystem();
+    const { writer, folder } = await start(files);
+    append(writer, -1, 'SET', 'a', '1');
+    writer.switchTo(must(folder.rotation.openNextIncr()));
+    writer.setPolicy('always');
+    append(writer, -1, 'SET', 'b', '2');
+    expect(writer.flush(false)).toBe(true);
+    const again = await start(files.afterPowerCut());
+    expect(again.commands).toEqual([
+      ['SET', 'a', '1'],
+      ['SET', 'b', '2'],
+    ]);
+  });
+
+  it('does not put writes off because an earlier file is being synced', async () => {
+    const files = new MemoryFileSystem();
+    const { writer, folder } = await start(files);
+    append(writer, -1, 'SET', 'a', '1');
+    writer.switchTo(must(folder.rotation.openNextIncr()));
+    append(writer, -1, 'SET', 'b', '2');
+    expect(files.backgroundSyncs).toHaveLength(1);
+    writer.flush(false);
+    expect(files.text(`${FOLDER}/appendonly.aof.2.incr.aof`)).toBe(resp(['SET', 'b', '2']));
+  });
+
+  it('stamps each second, and each file', async () => {
+    const files = new MemoryFileSystem();
+    const { writer, folder, clock } = await start(files);
+    writer.stamping = true;
+    clock.advance(5_000);
+    for (const key of ['a', 'b']) append(writer, -1, 'DEL', key);
+    clock.advance(1_000);
+    append(writer, -1, 'DEL', 'c');
+    writer.switchTo(must(folder.rotation.openNextIncr()));
+    append(writer, 0, 'DEL', 'd');
+    writer.flush(true);
+    const del = (key: string): string => resp(['DEL', key]);
+    expect(files.text(INCR)).toBe(`#TS:5\r\n${del('a')}${del('b')}#TS:6\r\n${del('c')}`);
+    expect(files.text(`${FOLDER}/appendonly.aof.2.incr.aof`)).toBe(`#TS:6\r\n${SELECT_0}${del('d')}`);
+  });
+
   it('stays with the old file when the new one can not be made or the old one not be finished', async () => {
     const files = new MemoryFileSystem();
     const { writer, folder } = await start(files);

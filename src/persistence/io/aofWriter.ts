@@ -203,6 +203,7 @@ export class AofWriter {
     this.#fileBytes = 0;
     this.#syncedBytes = 0;
     this.#selectedDb = NO_DATABASE;
+    this.#stampedSecond = 0;
     return true;
   }
 
