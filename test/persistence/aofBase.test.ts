@@ -1,11 +1,9 @@
 /** The keyspace as commands: what `aof-use-rdb-preamble no` makes of it. */
 import { describe, expect, it } from 'vitest';
 import { Config } from '../../src/config/config.js';
-import { AofBaseWriter } from '../../src/persistence/format/aofBaseWriter.js';
-import { AofReader, COMMAND } from '../../src/persistence/format/aofReader.js';
+import { AofSnapshot } from '../../src/persistence/format/aofSnapshot.js';
 import { Harness } from '../net/harness.js';
-import { digestOf, filled, LARGE, NOW_MS, SMALL } from './rdbFileSupport.js';
-import { wordsOf } from './support.js';
+import { commandsIn, digestOf, filled, LARGE, NOW_MS, SMALL } from './rdbFileSupport.js';
 
 const config = new Config({ directory: '/tmp', changeDirectory: (_, path) => ({ ok: true, path }) });
 
@@ -17,24 +15,17 @@ interface Base {
 
 function baseOf({ server }: Harness, stamped = false): Base {
   const taken: Buffer[] = [];
-  new AofBaseWriter(config, { nowMs: NOW_MS, stamped }, (buf, length) => {
+  const snapshot = new AofSnapshot(server.store, config, { nowMs: NOW_MS, stamped }, (buf, length) => {
     taken.push(Buffer.from(buf.subarray(0, length)));
-  }).write(server.store);
+  });
+  while (snapshot.step());
+  snapshot.finish();
+  snapshot.release();
   return { bytes: Buffer.concat(taken), pieces: taken.map(({ length }) => length) };
 }
 
-function commandsOf(bytes: Buffer): string[][] {
-  const reader = new AofReader({ chunkBytes: bytes.length + 1, bulkBytesMax: bytes.length });
-  bytes.copy(reader.buf);
-  reader.filled = bytes.length;
-  const commands: string[][] = [];
-  while (reader.next() === COMMAND) commands.push(wordsOf(reader.buf, reader.start, reader.end, reader.argc));
-  expect(reader.validUpTo).toBe(bytes.length);
-  return commands;
-}
-
 function commandsFor(...commands: string[][]): string[][] {
-  return commandsOf(baseOf(filled(commands)).bytes);
+  return commandsIn(baseOf(filled(commands)).bytes);
 }
 
 describe('a base of commands', () => {
@@ -45,7 +36,7 @@ describe('a base of commands', () => {
     it(`of ${name} values makes the same keyspace, byte for byte`, () => {
       const source = filled(commands);
       const { bytes, pieces } = baseOf(source);
-      const copy = filled(commandsOf(bytes));
+      const copy = filled(commandsIn(bytes));
       expect(digestOf(copy)).toBe(digestOf(source));
       expect(Math.max(...pieces)).toBeLessThan(500_000);
     });
@@ -126,7 +117,7 @@ describe('a base of commands', () => {
     ]);
     const { bytes } = baseOf(source, true);
     expect(bytes.toString('latin1')).toMatch(new RegExp(`^#TS:${NOW_MS / 1000}\r\n\\*2`));
-    expect(commandsOf(bytes).filter(([name]) => name === 'SELECT')).toEqual([
+    expect(commandsIn(bytes).filter(([name]) => name === 'SELECT')).toEqual([
       ['SELECT', '0'],
       ['SELECT', '9'],
     ]);

@@ -76,6 +76,7 @@ export class MemoryFileSystem implements FileSystem {
       remove: (file) => this.remove(file),
       makeDirectory: (directory) => this.makeDirectory(directory),
       syncDirectory: (directory) => this.syncDirectory(directory),
+      syncDirectoryInBackground: (directory, done) => this.syncDirectoryInBackground(directory, done),
     };
   }
 

@@ -3,9 +3,12 @@ import { ManualClock } from '../../src/base/clock.js';
 import { Prng } from '../../src/base/prng.js';
 import { dataDigest } from '../../src/commands/server/digest/dataset.js';
 import { Config } from '../../src/config/config.js';
+import { AofReader, COMMAND } from '../../src/persistence/format/aofReader.js';
+import { AofSnapshot } from '../../src/persistence/format/aofSnapshot.js';
 import type { RdbFileFacts } from '../../src/persistence/format/rdbFileFormat.js';
 import { RdbSnapshot } from '../../src/persistence/format/rdbSnapshot.js';
 import { RdbValues } from '../../src/persistence/format/rdbValue.js';
+import type { SnapshotWalk } from '../../src/persistence/format/snapshotWalk.js';
 import type { FileSystem } from '../../src/persistence/io/fileSystem.js';
 import type { Refusal } from '../../src/persistence/io/logSink.js';
 import { type RdbLoaded, RdbLoader, type RdbSource } from '../../src/persistence/io/rdbLoader.js';
@@ -13,7 +16,7 @@ import { saveRdb } from '../../src/persistence/io/rdbSaver.js';
 import { Store } from '../../src/store/store.js';
 import { Harness } from '../net/harness.js';
 import { MemoryFileSystem } from './memoryFileSystem.js';
-import { Log } from './support.js';
+import { Log, wordsOf } from './support.js';
 
 export const DUMP = '/data/dump.rdb';
 export const NOW_MS = 1_700_000_000_000;
@@ -37,17 +40,35 @@ export function save(files: FileSystem, store: Store, facts: Partial<RdbFileFact
 }
 
 /** A snapshot of a server's data, written to DUMP in memory as it is stepped. */
+export type SnapshotFormat = 'rdb' | 'commands';
+
 export function snapshotOf(
   { server }: Harness,
   beforeWrite: () => void = () => undefined,
-): { files: MemoryFileSystem; snapshot: RdbSnapshot } {
+  format: SnapshotFormat = 'rdb',
+): { files: MemoryFileSystem; snapshot: SnapshotWalk } {
   const files = new MemoryFileSystem();
   const fd = files.open(DUMP, 'create');
-  const snapshot = new RdbSnapshot(server.store, values, FACTS, (buf, length) => {
+  const take = (buf: Buffer, length: number): void => {
     beforeWrite();
     files.write(fd, buf, 0, length);
-  });
+  };
+  const snapshot =
+    format === 'rdb'
+      ? new RdbSnapshot(server.store, values, FACTS, take)
+      : new AofSnapshot(server.store, config, { nowMs: NOW_MS, stamped: false }, take);
   return { files, snapshot };
+}
+
+/** The commands that the bytes of an append-only file are, which must be whole. */
+export function commandsIn(bytes: Buffer): string[][] {
+  const reader = new AofReader({ chunkBytes: bytes.length + 1, bulkBytesMax: bytes.length });
+  bytes.copy(reader.buf);
+  reader.filled = bytes.length;
+  const commands: string[][] = [];
+  while (reader.next() === COMMAND) commands.push(wordsOf(reader.buf, reader.start, reader.end, reader.argc));
+  if (reader.validUpTo !== bytes.length) throw new Error(`not whole at byte ${reader.validUpTo}: ${reader.problem}`);
+  return commands;
 }
 
 export interface LoadOptions extends Partial<RdbSource> {
