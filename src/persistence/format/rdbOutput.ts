@@ -1,6 +1,6 @@
 /** Writes the elements of the RDB format, one after the other, into a buffer that grows. */
 import { parseSafeInt } from '../../base/bytes.js';
-import type { DataRange } from '../../base/copy.js';
+import { copyWords, type DataRange, fillFrom, WORDWISE_MAX } from '../../base/copy.js';
 import { isGrowable } from '../../base/growable.js';
 import { LzfCompressor } from './lzf.js';
 import {
@@ -29,6 +29,7 @@ export class RdbOutput {
   /** What was written is buf[0, length). */
   buf: Buffer = Buffer.allocUnsafeSlow(INITIAL_BYTES);
   length = 0;
+  private data = dataOf(this.buf);
   /** `rdbcompression` */
   compressing = true;
   private readonly lzf = new LzfCompressor();
@@ -36,7 +37,7 @@ export class RdbOutput {
   /** Forgets what was written. */
   reset(): this {
     this.length = 0;
-    if (this.buf.length > KEEP_BYTES) this.buf = Buffer.allocUnsafeSlow(INITIAL_BYTES);
+    if (this.buf.length > KEEP_BYTES) this.use(Buffer.allocUnsafeSlow(INITIAL_BYTES));
     return this;
   }
 
@@ -48,7 +49,7 @@ export class RdbOutput {
   /** Bytes as they are. */
   bytes(buf: Uint8Array, start: number, end: number): void {
     this.reserve(end - start);
-    this.buf.set(buf.subarray(start, end), this.length);
+    if (end > start) fillFrom(this.buf, this.length, buf, start, end);
     this.length += end - start;
   }
 
@@ -89,18 +90,32 @@ export class RdbOutput {
 
   /** A string: as an integer if it spells a small one, compressed if that pays. */
   string(buf: Uint8Array, start: number, end: number): void {
-    const length = end - start;
-    if (length <= INT32_TEXT_MAX) {
-      const value = parseSafeInt(buf, start, end);
-      if (value === (value | 0)) return this.integer(value);
-    }
-    if (this.compressing && length >= COMPRESS_FROM_BYTES && this.compressed(buf, start, end)) return;
-    this.count(length);
+    if (this.encoded(buf, start, end)) return;
+    this.count(end - start);
     this.bytes(buf, start, end);
   }
 
-  view({ buf, start, end }: DataRange): void {
-    this.string(buf, start, end);
+  /** The same; a short one is copied without garbage. */
+  view({ buf, data, start, end }: DataRange): void {
+    const length = end - start;
+    if (length > WORDWISE_MAX) return this.string(buf, start, end);
+    if (this.encoded(buf, start, end)) return;
+    this.count(length);
+    this.reserve(length);
+    copyWords(this.data, this.length, data, start, length);
+    this.length += length;
+  }
+
+  /** False when it is neither a small integer nor worth compressing; then nothing was written. */
+  private encoded(buf: Uint8Array, start: number, end: number): boolean {
+    const length = end - start;
+    if (length <= INT32_TEXT_MAX) {
+      const value = parseSafeInt(buf, start, end);
+      if (value !== (value | 0)) return false;
+      this.integer(value);
+      return true;
+    }
+    return this.compressing && length >= COMPRESS_FROM_BYTES && this.compressed(buf, start, end);
   }
 
   /** A string with one byte a character. */
@@ -152,8 +167,17 @@ export class RdbOutput {
     if (needed <= this.buf.length) return;
     const grown = Buffer.allocUnsafeSlow(Math.max(needed, this.buf.length * 2));
     this.buf.copy(grown, 0, 0, this.length);
-    this.buf = grown;
+    this.use(grown);
   }
+
+  private use(buf: Buffer): void {
+    this.buf = buf;
+    this.data = dataOf(buf);
+  }
+}
+
+function dataOf(buf: Buffer): DataView {
+  return new DataView(buf.buffer, buf.byteOffset, buf.byteLength);
 }
 
 function writeLength(buf: Buffer, at: number, value: number): number {
