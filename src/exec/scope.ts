@@ -201,8 +201,7 @@ export class CommandScope implements CommandContext {
   #live(db: Database, buf: Uint8Array, start: number, end: number): Ref {
     const ref = db.find(buf, start, end);
     if (ref === 0) return 0;
-    const expireAtMs = db.expireAtMs(ref);
-    if (expireAtMs < 0 || expireAtMs > this.nowMs || this.loading) return ref;
+    if (!db.isDue(ref, this.nowMs) || this.loading) return ref;
     this.expire(db, ref, buf, start, end);
     return 0;
   }
@@ -304,8 +303,7 @@ export class CommandScope implements CommandContext {
     const bytes = Buffer.from(key, 'latin1');
     const ref = db.find(bytes, 0, bytes.length);
     if (ref === 0) return 'absent';
-    const expireAtMs = db.expireAtMs(ref);
-    return expireAtMs >= 0 && expireAtMs <= this.nowMs ? 'expired' : 'alive';
+    return db.isDue(ref, this.nowMs) ? 'expired' : 'alive';
   }
 
   notify(db: Database, buf: Uint8Array, start: number, end: number, eventClass: number, event: string): void {

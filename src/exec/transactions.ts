@@ -42,8 +42,7 @@ export class Transactions implements TransactionPort {
       if (expired) return false;
       const bytes = Buffer.from(key, 'latin1');
       const ref = db.find(bytes, 0, bytes.length);
-      const expireAtMs = ref === 0 ? -1 : db.expireAtMs(ref);
-      return expireAtMs >= 0 && expireAtMs <= nowMs;
+      return ref !== 0 && db.isDue(ref, nowMs);
     });
   }
 
@@ -61,8 +60,7 @@ export class Transactions implements TransactionPort {
     if (!session.watchBroken) {
       for (let i = 1; i < ctx.argc; i++) {
         const ref = ctx.db.find(ctx.buf, ctx.start[i], ctx.end[i]);
-        const expireAtMs = ref === 0 ? -1 : ctx.db.expireAtMs(ref);
-        this.#executor.watches.watch(session, ctx.db, ctx.argText(i), expireAtMs >= 0 && expireAtMs <= ctx.nowMs);
+        this.#executor.watches.watch(session, ctx.db, ctx.argText(i), ref !== 0 && ctx.db.isDue(ref, ctx.nowMs));
       }
     }
     ctx.reply.ok();

@@ -21,7 +21,16 @@ import { UNIT_BYTES } from './sizeClass.js';
 import { SlotIndex } from './slots.js';
 import { Table } from './table.js';
 import { TableCut } from './tableCut.js';
-import { type ByteView, type Cut, ENCODING_DEFAULT, ENCODING_RAW, NO_EXPIRE, type Ref, TYPE_STRING } from './types.js';
+import {
+  type ByteView,
+  type Cut,
+  ENCODING_DEFAULT,
+  ENCODING_RAW,
+  type ExpireAtMs,
+  NO_EXPIRE,
+  type Ref,
+  TYPE_STRING,
+} from './types.js';
 
 /** Half of a string's length, an eighth of a small collection's. */
 const GROWING_RESERVE_SHIFT = 1;
@@ -52,7 +61,7 @@ export class Database extends Keyspace {
   }
 
   /** Makes the key a string with this value and expire time (NO_EXPIRE for none), whatever it was before. */
-  put(kbuf: Uint8Array, ks: number, ke: number, vbuf: Uint8Array, vs: number, ve: number, expireAtMs: number): Ref {
+  put(kbuf: Uint8Array, ks: number, ke: number, vbuf: Uint8Array, vs: number, ve: number, expireAtMs: ExpireAtMs): Ref {
     this.keepKey(kbuf, ks, ke);
     const old = this.find(kbuf, ks, ke);
     if (old !== 0) return this.overwrite(old, TYPE_STRING, ENCODING_DEFAULT, vbuf, vs, ve, expireAtMs);
@@ -69,7 +78,7 @@ export class Database extends Keyspace {
     vbuf: Uint8Array,
     vs: number,
     ve: number,
-    expireAtMs: number,
+    expireAtMs: ExpireAtMs,
   ): Ref {
     this.keepKey(kbuf, ks, ke);
     const old = this.find(kbuf, ks, ke);
@@ -85,7 +94,7 @@ export class Database extends Keyspace {
     ks: number,
     ke: number,
     object: StoredObject,
-    expireAtMs: number,
+    expireAtMs: ExpireAtMs,
   ): Ref {
     this.keepKey(kbuf, ks, ke);
     const handle = this.objects.add(object);
@@ -149,7 +158,7 @@ export class Database extends Keyspace {
   }
 
   /** Adds or changes the expire time. */
-  setExpire(ref: Ref, expireAtMs: number): Ref {
+  setExpire(ref: Ref, expireAtMs: ExpireAtMs): Ref {
     if (expireAtMs === NO_EXPIRE) return this.persist(ref);
     this.keep(ref);
     if ((this.word1(ref) & EXPIRES) !== 0) {
@@ -182,7 +191,7 @@ export class Database extends Keyspace {
   }
 
   /** Copies the value, of any type, to a key of `target` (which may be this database), whatever that key was before. */
-  copyTo(ref: Ref, target: Database, kbuf: Uint8Array, ks: number, ke: number, expireAtMs: number): Ref {
+  copyTo(ref: Ref, target: Database, kbuf: Uint8Array, ks: number, ke: number, expireAtMs: ExpireAtMs): Ref {
     if (target === this && this.find(kbuf, ks, ke) === ref) return ref;
     const object = this.object(ref);
     if (object !== undefined) {

@@ -11,19 +11,26 @@
  * bounded number per call. So every key is found at its millisecond, a key is touched a few times in its life, keys that
  * are not due are not touched at all, and no call takes long however many keys share a slot.
  *
+ * Times that are safe integers are kept as doubles, because reading those is quickest, the others, beyond the year 287396, as
+ * 64-bit integers with the top bit set, which makes no positive double of them. For the wheel, as for every look at the
+ * clock, the nearest number is enough.
+ *
  * Invariants: each entry with an expire time is on exactly one list: the one that `slotOf` names, or `pending`;
  * a bit of `occupied` is set when that list is not empty; count is their number, sum the sum of (time - base), clamped.
  */
 import { assert } from '../base/assert.js';
+import { highWord, int64OfWords, lowWord } from '../base/int64.js';
 import type { Random } from '../base/prng.js';
 import { SEGMENT_SHIFT, type Segments, UNIT_MASK } from './segments.js';
-import { type ByteCount, NO_EXPIRE, type Ref } from './types.js';
+import { type ByteCount, type ExpireAtMs, NO_EXPIRE, type Ref } from './types.js';
 
 const LEVELS = 6;
 const SLOTS = 256;
 /** The wheel's horizon, year 10889: whatever is later waits in the last slot and is looked at again then. */
 const LAST_MS = 2 ** 48 - 1;
 const LOW = 0x1000000;
+/** In the upper word of a time: it is no double. */
+const IS_INTEGER = 0x80000000;
 /** Keeps the sum of times exact. */
 const SUM_CLAMP_MS = 2 ** 40;
 /** How many entries that are not due one call moves or looks at. */
@@ -77,8 +84,37 @@ export class ExpiryWheel {
   }
 
   /** The expire time of an entry that has one. */
-  timeOf(ref: Ref): number {
-    return this.doubles[ref >>> SEGMENT_SHIFT][(ref & UNIT_MASK) - this.distance];
+  timeOf(ref: Ref): ExpireAtMs {
+    const atMs = this.doubles[ref >>> SEGMENT_SHIFT][(ref & UNIT_MASK) - this.distance];
+    return atMs >= 0 ? atMs : this.integerOf(ref);
+  }
+
+  /** The number next to it. */
+  private nearTimeOf(ref: Ref): number {
+    const atMs = this.doubles[ref >>> SEGMENT_SHIFT][(ref & UNIT_MASK) - this.distance];
+    return atMs >= 0 ? atMs : Number(this.integerOf(ref));
+  }
+
+  private integerOf(ref: Ref): ExpireAtMs {
+    const words = this.words[ref >>> SEGMENT_SHIFT];
+    const at = ((ref & UNIT_MASK) - this.distance) << 1;
+    return int64OfWords(words[at + 1] & ~IS_INTEGER, words[at]);
+  }
+
+  private setTime(ref: Ref, expireAtMs: ExpireAtMs): void {
+    const unit = (ref & UNIT_MASK) - this.distance;
+    if (typeof expireAtMs === 'number') {
+      this.doubles[ref >>> SEGMENT_SHIFT][unit] = expireAtMs;
+    } else {
+      const words = this.words[ref >>> SEGMENT_SHIFT];
+      words[unit << 1] = lowWord(expireAtMs);
+      words[(unit << 1) + 1] = highWord(expireAtMs) | IS_INTEGER;
+    }
+  }
+
+  /** Whether the time of an entry that has one is over. */
+  isDue(ref: Ref, nowMs: number): boolean {
+    return this.nearTimeOf(ref) <= nowMs;
   }
 
   /** Mean time to live in milliseconds; 0 when there is no key. */
@@ -86,14 +122,15 @@ export class ExpiryWheel {
     return this.count === 0 ? 0 : Math.max(0, Math.round(this.base + this.sum / this.count - nowMs));
   }
 
-  insert(ref: Ref, atMs: number): void {
+  insert(ref: Ref, expireAtMs: ExpireAtMs): void {
     if (this.heads === NO_HEADS) {
       this.heads = new Int32Array(LEVELS * SLOTS);
       this.occupied = new Int32Array((LEVELS * SLOTS) / 32);
       this.memory.bytesUsed += this.bytesUsed;
     }
+    const atMs = typeof expireAtMs === 'number' ? expireAtMs : Number(expireAtMs);
     if (this.count === 0) this.base = atMs;
-    this.doubles[ref >>> SEGMENT_SHIFT][(ref & UNIT_MASK) - this.distance] = atMs;
+    this.setTime(ref, expireAtMs);
     this.count++;
     this.sum += this.share(atMs);
     this.link(ref, this.slotOf(atMs));
@@ -102,29 +139,28 @@ export class ExpiryWheel {
   remove(ref: Ref): void {
     this.unlink(ref);
     this.count--;
-    this.sum = this.count === 0 ? 0 : this.sum - this.share(this.timeOf(ref));
+    this.sum = this.count === 0 ? 0 : this.sum - this.share(this.nearTimeOf(ref));
   }
 
   /** Changes the time of an entry that has one. */
-  update(ref: Ref, atMs: number): void {
-    if (this.timeOf(ref) === atMs) return;
+  update(ref: Ref, expireAtMs: ExpireAtMs): void {
+    if (this.timeOf(ref) === expireAtMs) return;
     this.remove(ref);
-    this.insert(ref, atMs);
+    this.insert(ref, expireAtMs);
   }
 
   /** The entry moved; its time stays. */
   relocate(ref: Ref, moved: Ref): void {
-    const atMs = this.timeOf(ref);
     const next = this.linkOf(ref, this.next);
     const prev = this.linkOf(ref, this.prev);
-    this.doubles[moved >>> SEGMENT_SHIFT][(moved & UNIT_MASK) - this.distance] = atMs;
+    this.setTime(moved, this.timeOf(ref));
     this.setLink(moved, this.next, next);
     this.setLink(moved, this.prev, prev);
     if (this.hand === ref) this.hand = moved;
     if (next !== 0) this.setLink(next, this.prev, moved);
     if (prev !== 0) this.setLink(prev, this.next, moved);
     else if (this.pending === ref) this.pending = moved;
-    else this.heads[this.slotOf(atMs)] = moved;
+    else this.heads[this.slotOf(this.nearTimeOf(moved))] = moved;
   }
 
   /**
@@ -142,14 +178,14 @@ export class ExpiryWheel {
     for (;;) {
       while (this.pending !== 0) {
         const ref = this.pending;
-        const atMs = this.timeOf(ref);
+        const atMs = this.nearTimeOf(ref);
         if (atMs <= nowMs) return ref;
         if (work-- === 0) return 0;
         this.unlink(ref);
         this.link(ref, this.slotOf(atMs));
       }
       const passed = this.heads[this.cursorLow & 255];
-      if (passed !== 0) return this.timeOf(passed) <= nowMs ? passed : 0;
+      if (passed !== 0) return this.isDue(passed, nowMs) ? passed : 0;
       if (!this.turn(untilMs)) return 0;
     }
   }
@@ -192,7 +228,7 @@ export class ExpiryWheel {
       if (slot !== NO_SLOT && this.startOf(slot) > nowMs) continue;
       const head = slot === NO_SLOT ? this.pending : this.heads[slot];
       for (let ref = head; ref !== 0 && due < limit; ref = this.linkOf(ref, this.next)) {
-        if (this.timeOf(ref) <= nowMs) due++;
+        if (this.isDue(ref, nowMs)) due++;
       }
     }
     return due;
@@ -218,7 +254,7 @@ export class ExpiryWheel {
   private behind(ref: Ref): Ref {
     const next = ref === 0 ? 0 : this.linkOf(ref, this.next);
     if (next !== 0) return next;
-    const from = ref === 0 ? 0 : this.slotOf(this.timeOf(ref)) + 1;
+    const from = ref === 0 ? 0 : this.slotOf(this.nearTimeOf(ref)) + 1;
     const slot = nextBit(this.occupied, from);
     if (slot < this.heads.length) return this.heads[slot];
     return this.pending !== 0 && from > 0 ? this.pending : this.firstOfAll();
@@ -253,10 +289,10 @@ export class ExpiryWheel {
   private dueAmongPassed(nowMs: number): Ref {
     let work = WORK_PER_CALL;
     for (let ref = this.heads[this.cursorLow & 255]; ref !== 0 && work > 0; ref = this.linkOf(ref, this.next), work--) {
-      if (this.timeOf(ref) <= nowMs) return ref;
+      if (this.isDue(ref, nowMs)) return ref;
     }
     for (let ref = this.pending; ref !== 0 && work > 0; ref = this.linkOf(ref, this.next), work--) {
-      if (this.timeOf(ref) <= nowMs) return ref;
+      if (this.isDue(ref, nowMs)) return ref;
     }
     return 0;
   }
@@ -312,7 +348,7 @@ export class ExpiryWheel {
     if (prev !== 0) this.setLink(prev, this.next, next);
     else if (this.pending === ref) this.pending = next;
     else {
-      const slot = this.slotOf(this.timeOf(ref));
+      const slot = this.slotOf(this.nearTimeOf(ref));
       assert(this.heads[slot] === ref, 'the first of a list is its head');
       this.heads[slot] = next;
       if (next === 0) this.occupied[slot >> 5] &= ~(1 << (slot & 31));
@@ -332,7 +368,7 @@ export class ExpiryWheel {
   }
 
   /** `expireAtMs` answers an entry's time as its header has it. */
-  verify(expireAtMs: (ref: Ref) => number): void {
+  verify(expireAtMs: (ref: Ref) => ExpireAtMs): void {
     const seen = new Set<Ref>();
     let sum = 0;
     for (let slot = NO_SLOT; slot < this.heads.length; slot++) {
@@ -341,8 +377,13 @@ export class ExpiryWheel {
       for (let ref = head; ref !== 0; ref = this.linkOf(ref, this.next)) {
         assert(!seen.has(ref), 'an entry is on one list of the wheel');
         seen.add(ref);
-        const atMs = expireAtMs(ref);
-        assert(atMs !== NO_EXPIRE && atMs === this.timeOf(ref), 'an entry on the wheel expires');
+        const atMs = this.nearTimeOf(ref);
+        const expires = expireAtMs(ref) !== NO_EXPIRE && expireAtMs(ref) === this.timeOf(ref);
+        assert(expires && atMs >= 0, 'an entry on the wheel expires');
+        assert(
+          (typeof this.timeOf(ref) === 'number') === Number.isSafeInteger(atMs),
+          'times are doubles while they are exact',
+        );
         assert(slot === NO_SLOT || this.slotOf(atMs) === slot, 'an entry is on the list of its time');
         assert(this.linkOf(ref, this.prev) === prev, 'links of the wheel agree');
         sum += this.share(atMs);

@@ -33,7 +33,7 @@ import { capacityFor, LargeBytes, type ObjectTable, type StoredObject } from './
 import { SEGMENT_SHIFT, UNIT_MASK } from './segments.js';
 import { SlotIndex } from './slots.js';
 import { Table } from './table.js';
-import { ByteView, CACHED_ENTRIES, ENCODING_RAW, NO_EXPIRE, type Ref } from './types.js';
+import { ByteView, CACHED_ENTRIES, ENCODING_RAW, type ExpireAtMs, NO_EXPIRE, type Ref } from './types.js';
 
 /** Blocks up to this size are never thought too large for their value. */
 const SMALL_BLOCK_BYTES = 64;
@@ -136,9 +136,14 @@ export class Keyspace {
     return this.encoding(ref) === ENCODING_RAW;
   }
 
-  /** Milliseconds since the epoch, NO_EXPIRE when the key lives for ever. */
-  expireAtMs(ref: Ref): number {
+  /** NO_EXPIRE when the key lives for ever. */
+  expireAtMs(ref: Ref): ExpireAtMs {
     return (this.word1(ref) & EXPIRES) === 0 ? NO_EXPIRE : this.wheel.timeOf(ref);
+  }
+
+  /** Whether the key's time is over. */
+  isDue(ref: Ref, nowMs: number): boolean {
+    return (this.word1(ref) & EXPIRES) !== 0 && this.wheel.isDue(ref, nowMs);
   }
 
   /** The 24 bits of LRU time or LFU counter. */
@@ -213,7 +218,7 @@ export class Keyspace {
   }
 
   /** Enters a new entry, complete but for its links, into table, wheel and slots. */
-  protected link(ref: Ref, kbuf: Uint8Array, ks: number, ke: number, expireAtMs: number): void {
+  protected link(ref: Ref, kbuf: Uint8Array, ks: number, ke: number, expireAtMs: ExpireAtMs): void {
     if (this.slots !== undefined) this.slots.insert(ref, keySlot(kbuf, ks, ke));
     if (expireAtMs !== NO_EXPIRE) this.wheel.insert(ref, expireAtMs);
     this.table.insert(this.hash, ref);
@@ -240,7 +245,7 @@ export class Keyspace {
     vbuf: Uint8Array,
     vs: number,
     ve: number,
-    expireAtMs: number,
+    expireAtMs: ExpireAtMs,
   ): Ref {
     const length = ve - vs;
     if (length > INLINE_VALUE_MAX) {
@@ -267,7 +272,7 @@ export class Keyspace {
     ks: number,
     ke: number,
     handle: number,
-    expireAtMs: number,
+    expireAtMs: ExpireAtMs,
   ): Ref {
     const expires = expireAtMs !== NO_EXPIRE;
     const owner = this.table.ownerId;
@@ -284,7 +289,7 @@ export class Keyspace {
     ks: number,
     ke: number,
     handle: number,
-    expireAtMs: number,
+    expireAtMs: ExpireAtMs,
   ): Ref {
     const old = this.find(kbuf, ks, ke);
     if (old === 0) return this.addHandle(type, encoding, kbuf, ks, ke, handle, expireAtMs);
@@ -299,7 +304,7 @@ export class Keyspace {
     vbuf: Uint8Array,
     vs: number,
     ve: number,
-    expireAtMs: number,
+    expireAtMs: ExpireAtMs,
   ): Ref {
     const length = ve - vs;
     if (length > INLINE_VALUE_MAX) return this.overwriteLarge(old, type, encoding, vbuf, vs, ve, expireAtMs);
@@ -328,7 +333,7 @@ export class Keyspace {
     vbuf: Uint8Array,
     vs: number,
     ve: number,
-    expireAtMs: number,
+    expireAtMs: ExpireAtMs,
   ): Ref {
     const length = ve - vs;
     const large = this.object(old);
@@ -349,7 +354,7 @@ export class Keyspace {
     }
   }
 
-  protected overwriteHandle(old: Ref, type: number, encoding: number, handle: number, expireAtMs: number): Ref {
+  protected overwriteHandle(old: Ref, type: number, encoding: number, handle: number, expireAtMs: ExpireAtMs): Ref {
     const expires = expireAtMs !== NO_EXPIRE;
     const word1 = this.word1(old);
     let ref = old;
@@ -372,7 +377,7 @@ export class Keyspace {
   }
 
   /** `before` is word 1 of the entry that `ref` replaced. */
-  protected setTime(ref: Ref, before: number, expireAtMs: number): void {
+  protected setTime(ref: Ref, before: number, expireAtMs: ExpireAtMs): void {
     if ((before & EXPIRES) !== 0) this.wheel.update(ref, expireAtMs);
     else this.wheel.insert(ref, expireAtMs);
   }

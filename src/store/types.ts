@@ -1,4 +1,5 @@
 /** What the keyspace hands out: references, value types and views. */
+import type { Int64 } from '../base/int64.js';
 import type { Lease } from '../base/lease.js';
 
 /**
@@ -17,6 +18,9 @@ export const TYPE_STREAM = 6;
 /** Two bits beside the type. For strings: whether OBJECT ENCODING must say `raw`; other types give them their own meaning. */
 export const ENCODING_DEFAULT = 0;
 export const ENCODING_RAW = 1;
+
+/** When a key expires: milliseconds since the epoch, from 0 to 2^63 - 1, or NO_EXPIRE. */
+export type ExpireAtMs = Int64;
 
 /** No expire time, wherever one is asked for or answered. */
 export const NO_EXPIRE = -1;

@@ -17,7 +17,7 @@ import type { Random } from '../base/prng.js';
 import { Selection } from '../base/selection.js';
 import type { Database } from '../store/database.js';
 import type { Elements } from '../store/elements.js';
-import type { ByteView, Ref } from '../store/types.js';
+import type { ByteView, ExpireAtMs, Ref } from '../store/types.js';
 import { BufferListpack } from './listpack/bufferListpack.js';
 import type { EditableListpack } from './listpack/editable.js';
 import { ListpackElement } from './listpack/element.js';
@@ -88,7 +88,7 @@ export abstract class Collection {
   }
 
   /** Gives the collection that was built aside, which must not be empty, to a key in place of whatever that holds. */
-  store(kbuf: Uint8Array, ks: number, ke: number, expireAtMs: number): Ref {
+  store(kbuf: Uint8Array, ks: number, ke: number, expireAtMs: ExpireAtMs): Ref {
     const { db, type, elements, listpack } = this;
     this.entry =
       elements !== undefined

@@ -300,6 +300,10 @@ describe.skipIf(!hasRedis)('Redis and we read each other’s folders', () => {
     ['SET', 'plain', 'value'],
     ['SET', 'bytes', '\0\xff\r\n'],
     ['SET', 'ttl', 'x', 'EX', '5000'],
+    ['SET', 'far', 'x', 'PXAT', '9007199254740993'],
+    ['SET', 'farther', 'x'],
+    ['PEXPIREAT', 'farther', '9223372036854775806'],
+    ['RENAME', 'farther', 'farthest'],
     ['MSET', 'a', '1', 'b', '2'],
     ['INCRBY', 'a', '41'],
     ['SELECT', '9'],
@@ -314,6 +318,8 @@ describe.skipIf(!hasRedis)('Redis and we read each other’s folders', () => {
     ['GET', 'plain'],
     ['GET', 'bytes'],
     ['PEXPIRETIME', 'ttl'],
+    ['PEXPIRETIME', 'far'],
+    ['PEXPIRETIME', 'farthest'],
     ['MGET', 'a', 'b'],
     ['GET', 'copied'],
     ['SELECT', '9'],
@@ -352,10 +358,10 @@ describe.skipIf(!hasRedis)('Redis and we read each other’s folders', () => {
       /aof_rewrite_in_progress:0\r\naof_rewrite_scheduled:0\r\n/.test(await ask(port, 'INFO', 'persistence')),
     );
     await ask(port, 'SET', 'behind', 'the rewrite');
-    const before = await pipeline(port, [...questions.slice(0, 5), ['GET', 'behind']]);
+    const before = await pipeline(port, [...questions.slice(0, 7), ['GET', 'behind']]);
     await first.end('SIGTERM');
     await serve(dir, port);
-    expect(await pipeline(port, [...questions.slice(0, 5), ['GET', 'behind']])).toEqual(before);
+    expect(await pipeline(port, [...questions.slice(0, 7), ['GET', 'behind']])).toEqual(before);
   });
 });
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Prng } from '../../src/base/prng.js';
 import { NO_EXPIRE, StoreFullError } from '../../src/store/types.js';
-import { checkAll, type Model, newStore, put, remove } from './model.js';
+import { checkAll, farTime, type Model, newStore, put, remove } from './model.js';
 
 const AT = 1_700_000_000_000;
 
@@ -26,7 +26,9 @@ class Churn {
     const key = id % 50 === 0 ? `${'long'.repeat(70)}${id}` : `{${id % 5}}${id}`;
     const length = this.random.below(20) === 0 ? this.random.below(9000) : this.random.below(150);
     const value = Buffer.alloc(this.random.below(900) === 0 ? 70_000 : length, `${id}.`);
-    const expireAtMs = this.random.below(3) === 0 ? AT + this.random.below(1e7) : NO_EXPIRE;
+    const far = this.random.below(20) === 0;
+    const near = this.random.below(3) === 0;
+    const expireAtMs = far ? farTime(this.random) : near ? AT + this.random.below(1e7) : NO_EXPIRE;
     put(this.store.databases[at], key, value, expireAtMs);
     this.models[at].set(key, { value, expireAtMs, raw: false });
   }

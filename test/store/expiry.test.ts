@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { ManualClock } from '../../src/base/clock.js';
 import { Prng } from '../../src/base/prng.js';
 import type { Database } from '../../src/store/database.js';
-import { NO_EXPIRE } from '../../src/store/types.js';
-import { find, keyIn, newStore, put, remove } from './model.js';
+import { type ExpireAtMs, NO_EXPIRE } from '../../src/store/types.js';
+import { farTime, find, keyIn, newStore, put, remove } from './model.js';
 
 const START = 1_700_000_000_123;
 
@@ -72,6 +72,46 @@ describe('active expiry', () => {
     expect(expireDue(db, Number.MAX_SAFE_INTEGER)).toEqual(['far']);
   });
 
+  it('keeps expire times beyond 2^53 to the millisecond', () => {
+    const store = newStore(1);
+    const db = store.databases[0];
+    const times = [2 ** 53 - 1, 2n ** 53n, 2n ** 53n + 1n, 2n ** 62n + 1n, 2n ** 63n - 2n, 2n ** 63n - 1n];
+    for (let shift = 0; shift < 2; shift++) {
+      // The second time each takes the time of its neighbour.
+      const keyOf = (i: number): string => `k${(i + shift) % times.length}`;
+      for (const [i, atMs] of times.entries()) {
+        if (shift === 0) put(db, keyOf(i), 'v', atMs);
+        else db.setExpire(find(db, keyOf(i)), atMs);
+      }
+      for (const [i, atMs] of times.entries()) expect(db.expireAtMs(find(db, keyOf(i)))).toBe(atMs);
+      store.verify();
+    }
+    expect(expireDue(db, Number.MAX_SAFE_INTEGER)).toEqual(['k1']);
+    for (const key of ['k0', 'k2', 'k3', 'k4', 'k5']) db.persist(find(db, key));
+    expect(db.expires).toBe(0);
+    expect(db.avgTtlMs(START)).toBe(0);
+    store.verify();
+  });
+
+  it('tells which of two neighbours beyond 2^53 is the nearer one', () => {
+    const db = newStore(1).databases[0];
+    const far = 2n ** 62n;
+    for (const [first, later] of [
+      [far + 1n, far + 2n],
+      [far + 2n ** 32n - 1n, far + 2n ** 32n],
+      [far + 2n ** 31n - 1n, far + 2n ** 31n],
+    ]) {
+      for (const [a, b] of [
+        [first, later],
+        [later, first],
+      ]) {
+        put(db, 'a', 'v', a);
+        put(db, 'b', 'v', b);
+        expect(keyIn(db, db.nearestToExpire(START))).toBe(a === first ? 'a' : 'b');
+      }
+    }
+  });
+
   it('does not lose a key when the clock goes back', () => {
     const store = newStore(1);
     const db = store.databases[0];
@@ -123,12 +163,13 @@ describe('active expiry', () => {
       const store = newStore(seed, clusterMode);
       const db = store.databases[0];
       const clock = new ManualClock(START);
-      const times = new Map<string, number>();
+      const times = new Map<string, ExpireAtMs>();
       for (let round = 0; round < 400; round++) {
         for (let i = random.below(20); i > 0; i--) {
           const key = `k${random.below(2000)}`;
           const ttl = Math.floor(2 ** (random.nextFloat() * 34));
-          const atMs = random.below(10) === 0 ? NO_EXPIRE : clock.nowMs() + ttl;
+          const dice = random.below(20);
+          const atMs = dice < 2 ? NO_EXPIRE : dice === 2 ? farTime(random) : clock.nowMs() + ttl;
           if (random.below(8) === 0) {
             remove(db, key);
             times.delete(key);

@@ -3,11 +3,11 @@ import { keySlot } from '../../src/base/crc16.js';
 import { Prng } from '../../src/base/prng.js';
 import type { Database } from '../../src/store/database.js';
 import { Store } from '../../src/store/store.js';
-import { NO_EXPIRE, TYPE_STRING } from '../../src/store/types.js';
+import { type ExpireAtMs, NO_EXPIRE, TYPE_STRING } from '../../src/store/types.js';
 
 export interface ModelEntry {
   value: Buffer;
-  expireAtMs: number;
+  expireAtMs: ExpireAtMs;
   raw: boolean;
 }
 
@@ -18,9 +18,15 @@ export function newStore(seed: number, clusterMode = false, databases = 1): Stor
   return new Store({ databases, clusterMode, random: new Prng(seed) });
 }
 
+/** Milliseconds since the epoch that no number holds: from 2^53 up to the greatest. */
+export function farTime(random: Prng): bigint {
+  const bits = (BigInt(random.nextU32()) << 31n) | BigInt(random.nextU32() >>> 1);
+  return (2n ** 62n + (bits >> 1n)) >> BigInt(random.below(10));
+}
+
 export const bytes = (text: string): Buffer => Buffer.from(text, 'latin1');
 
-export function put(db: Database, key: string, value: Buffer | string, expireAtMs = NO_EXPIRE): number {
+export function put(db: Database, key: string, value: Buffer | string, expireAtMs: ExpireAtMs = NO_EXPIRE): number {
   const k = bytes(key);
   const v = typeof value === 'string' ? bytes(value) : value;
   return db.put(k, 0, k.length, v, 0, v.length, expireAtMs);

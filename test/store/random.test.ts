@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Prng } from '../../src/base/prng.js';
-import { NO_EXPIRE } from '../../src/store/types.js';
-import { bytes, checkAll, checkKey, find, type Model, newStore, put, remove } from './model.js';
+import { type ExpireAtMs, NO_EXPIRE } from '../../src/store/types.js';
+import { bytes, checkAll, checkKey, farTime, find, type Model, newStore, put, remove } from './model.js';
 
 const NOW = 1_700_000_000_000;
 
@@ -44,7 +44,8 @@ class History {
     return `key:${'x'.repeat(id % 13)}${id}`;
   }
 
-  expireAt(): number {
+  expireAt(): ExpireAtMs {
+    if (this.random.below(20) === 0) return farTime(this.random);
     return this.random.below(3) === 0 ? NOW + this.random.below(10_000_000) : NO_EXPIRE;
   }
 

@@ -1,13 +1,12 @@
 /** Commands that give keys an expire time or take it away. */
 
 import { cString } from '../../resp/errors.js';
-import { NO_EXPIRE } from '../../store/types.js';
-import { expireAtText } from '../../types/expireTime.js';
+import { type ExpireAtMs, NO_EXPIRE } from '../../store/types.js';
 import { type ArgumentDoc, FAST, WRITE } from '../command.js';
 import { type CommandContext, EVENT_GENERIC } from '../context.js';
 import { type Command, command } from '../define.js';
 import { KEY, oneKey, token } from './declare.js';
-import { anyExpireAtArgument, isPast } from './expireTime.js';
+import { anyExpireAtArgument, isPast, sinceEpoch } from './expireTime.js';
 
 // Conditions of the EXPIRE family.
 const NX = 1 << 0;
@@ -44,7 +43,7 @@ function parseConditions(ctx: CommandContext): number {
 }
 
 /** Whether the conditions let a key with `currentMs` have `expireAtMs` instead. No expire time counts as the last of all. */
-function conditionsHold(conditions: number, currentMs: number, expireAtMs: number): boolean {
+function conditionsHold(conditions: number, currentMs: ExpireAtMs, expireAtMs: ExpireAtMs): boolean {
   if ((conditions & NX) !== 0 && currentMs !== NO_EXPIRE) return false;
   if ((conditions & XX) !== 0 && currentMs === NO_EXPIRE) return false;
   if ((conditions & GT) !== 0 && (currentMs === NO_EXPIRE || expireAtMs <= currentMs)) return false;
@@ -67,17 +66,16 @@ function expire(ctx: CommandContext, inSeconds: boolean, baseMs: number): void {
     ctx.modified(1, EVENT_GENERIC, 'del');
     return ctx.reply.integer(1);
   }
-  // Only a data file being loaded brings times before the epoch; they are as much in the past as 0 is.
-  ctx.db.setExpire(ref, Math.max(expireAtMs, 0));
+  ctx.db.setExpire(ref, sinceEpoch(expireAtMs));
   if (ctx.propagating) propagateAbsolute(ctx, expireAtMs, inSeconds || baseMs !== 0);
   ctx.modified(1, EVENT_GENERIC, 'expire');
   ctx.reply.integer(1);
 }
 
 /** Replicas and the AOF get the point in time, so that delays do not move it; conditions stay, they hold there too. */
-function propagateAbsolute(ctx: CommandContext, expireAtMs: number, rewritten: boolean): void {
+function propagateAbsolute(ctx: CommandContext, expireAtMs: ExpireAtMs, rewritten: boolean): void {
   if (!rewritten) return;
-  const parts: (string | Uint8Array)[] = ['PEXPIREAT', ctx.argCopy(1), expireAtText(expireAtMs)];
+  const parts: (string | Uint8Array)[] = ['PEXPIREAT', ctx.argCopy(1), String(expireAtMs)];
   for (let i = 3; i < ctx.argc; i++) parts.push(ctx.argCopy(i));
   ctx.propagateAs(parts);
 }

@@ -1,13 +1,13 @@
 /** RESTORE: makes a key of what DUMP has replied, here or on another server. */
+import { int64 } from '../../base/int64.js';
 import { NOT_AN_INTEGER, SYNTAX } from '../../resp/errors.js';
 import { lfuInitial } from '../../store/accessClock.js';
-import { NO_EXPIRE } from '../../store/types.js';
-import { expireAtFromInt64, expireAtText } from '../../types/expireTime.js';
+import { type ExpireAtMs, NO_EXPIRE } from '../../store/types.js';
 import { type ArgumentDoc, ASKING, DENYOOM, WRITE } from '../command.js';
 import { type CommandContext, EVENT_GENERIC, EVENT_NEW } from '../context.js';
 import { type Command, command } from '../define.js';
 import { KEY, oneKey, token } from './declare.js';
-import { isPast } from './expireTime.js';
+import { isPast, sinceEpoch } from './expireTime.js';
 
 const BUSY = 'BUSYKEY Target key name already exists.';
 const NEGATIVE_TTL = 'ERR Invalid TTL value, must be >= 0';
@@ -67,13 +67,13 @@ function runRestore(ctx: CommandContext): void {
 
   // Redis adds without looking: what is beyond 64 bits comes out in the past.
   const atMs = options.absolute ? ttl : BigInt.asIntN(64, ttl + BigInt(ctx.nowMs));
-  const expireAtMs = ttl === 0n ? NO_EXPIRE : expireAtFromInt64(atMs);
+  const expireAtMs = ttl === 0n ? NO_EXPIRE : sinceEpoch(int64(atMs));
   if (ttl !== 0n && isPast(ctx, expireAtMs)) {
     value.discard();
     removeOld(ctx);
     return reply.ok();
   }
-  const ref = value.store(buf, start[1], end[1], Math.max(expireAtMs, NO_EXPIRE));
+  const ref = value.store(buf, start[1], end[1], expireAtMs);
   db.setLru(ref, accessBits(ctx, options));
   if (ttl !== 0n && !options.absolute && ctx.propagating) propagateAbsolute(ctx, expireAtMs);
   ctx.notify(db, buf, start[1], end[1], EVENT_NEW, 'new');
@@ -108,9 +108,9 @@ function accessBits(ctx: CommandContext, { idle, frequency }: Options): number {
 }
 
 /** Replicas and the AOF get the point in time, so that delays do not move it. */
-function propagateAbsolute(ctx: CommandContext, expireAtMs: number): void {
+function propagateAbsolute(ctx: CommandContext, expireAtMs: ExpireAtMs): void {
   const parts: (string | Uint8Array)[] = ['RESTORE'];
-  for (let i = 1; i < ctx.argc; i++) parts.push(i === 2 ? expireAtText(expireAtMs) : ctx.argCopy(i));
+  for (let i = 1; i < ctx.argc; i++) parts.push(i === 2 ? String(expireAtMs) : ctx.argCopy(i));
   ctx.propagateAs([...parts, 'ABSTTL']);
 }
 

@@ -1,6 +1,5 @@
 /** Commands that tell when a key expires. */
 import { NO_EXPIRE } from '../../store/types.js';
-import { expireAtToInt64 } from '../../types/expireTime.js';
 import { FAST, READONLY } from '../command.js';
 import type { CommandContext } from '../context.js';
 import { type Command, command } from '../define.js';
@@ -16,11 +15,11 @@ function replyExpireTime(ctx: CommandContext, inSeconds: boolean, baseMs: number
   if (ref === 0) return ctx.reply.integer(NO_KEY_REPLY);
   const expireAtMs = ctx.db.expireAtMs(ref);
   if (expireAtMs === NO_EXPIRE) return ctx.reply.integer(NO_EXPIRE_REPLY);
-  if (Number.isSafeInteger(expireAtMs)) {
+  if (typeof expireAtMs === 'number') {
     const ms = Math.max(0, expireAtMs - baseMs);
     ctx.reply.integer(inSeconds ? Math.floor((ms + 500) / 1000) : ms);
   } else {
-    const ms = expireAtToInt64(expireAtMs) - BigInt(baseMs);
+    const ms = expireAtMs - BigInt(baseMs);
     ctx.reply.bigInteger(inSeconds ? (ms + 500n) / 1000n : ms);
   }
 }

@@ -1,5 +1,5 @@
 /** Commands over the whole keyspace: KEYS SCAN RANDOMKEY. */
-import { NO_EXPIRE, type Ref } from '../../store/types.js';
+import type { Ref } from '../../store/types.js';
 import { READONLY } from '../command.js';
 import type { CommandContext } from '../context.js';
 import { type Command, command } from '../define.js';
@@ -13,8 +13,7 @@ const RANDOM_TRIES = 100;
 type KeyFilter = Pick<ScanOptions, 'pattern' | 'type'>;
 
 function isLive(ctx: CommandContext, ref: Ref): boolean {
-  const expireAtMs = ctx.db.expireAtMs(ref);
-  return expireAtMs === NO_EXPIRE || expireAtMs > ctx.nowMs;
+  return !ctx.db.isDue(ref, ctx.nowMs);
 }
 
 function passes(ctx: CommandContext, ref: Ref, filter: KeyFilter): boolean {

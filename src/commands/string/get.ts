@@ -1,7 +1,6 @@
 /** Commands that read values: GET MGET STRLEN GETRANGE SUBSTR, and GETDEL and GETEX, which change the key as well. */
 import { NOT_AN_INTEGER, SYNTAX, WRONGTYPE } from '../../resp/errors.js';
-import { AHEAD, NO_EXPIRE, TYPE_STRING } from '../../store/types.js';
-import { expireAtText } from '../../types/expireTime.js';
+import { AHEAD, type ExpireAtMs, NO_EXPIRE, TYPE_STRING } from '../../store/types.js';
 import { type ArgumentDoc, FAST, READONLY, WRITE } from '../command.js';
 import { type CommandContext, EVENT_GENERIC } from '../context.js';
 import { type Command, command } from '../define.js';
@@ -101,7 +100,7 @@ function runGetEx(ctx: CommandContext): void {
   const ref = ctx.lookupRead(1);
   if (ref === 0) return ctx.reply.nil();
   if (db.type(ref) !== TYPE_STRING) return ctx.reply.error(WRONGTYPE);
-  let expireAtMs = NO_EXPIRE;
+  let expireAtMs: ExpireAtMs = NO_EXPIRE;
   if ((options & EXPIRES) !== 0) {
     expireAtMs = expireAtOption(ctx, parsed);
     if (Number.isNaN(expireAtMs)) return;
@@ -115,7 +114,7 @@ function runGetEx(ctx: CommandContext): void {
     ctx.modified(1, EVENT_GENERIC, 'del');
   } else if ((options & EXPIRES) !== 0) {
     db.setExpire(ref, expireAtMs);
-    if (ctx.propagating) ctx.propagateAs(['PEXPIREAT', ctx.argCopy(1), expireAtText(expireAtMs)]);
+    if (ctx.propagating) ctx.propagateAs(['PEXPIREAT', ctx.argCopy(1), String(expireAtMs)]);
     ctx.modified(1, EVENT_GENERIC, 'expire');
   } else if ((options & PERSIST) !== 0 && db.expireAtMs(ref) !== NO_EXPIRE) {
     db.persist(ref);

@@ -1,4 +1,5 @@
 /** The options that SET and GETEX share. */
+import type { ExpireAtMs } from '../../store/types.js';
 import type { CommandContext } from '../context.js';
 import { expireAtArgument } from '../generic/expireTime.js';
 
@@ -58,7 +59,7 @@ export function optionBits(options: number): number {
 }
 
 /** The expire time that the options ask for, ms; NaN when it is no good, which has then been replied. */
-export function expireAtOption(ctx: CommandContext, options: number): number {
+export function expireAtOption(ctx: CommandContext, options: number): ExpireAtMs {
   const baseMs = (options & (EX | PX)) !== 0 ? ctx.nowMs : 0;
   return expireAtArgument(ctx, timeArgument(options), (options & (EX | EXAT)) !== 0, baseMs);
 }

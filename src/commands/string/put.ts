@@ -1,13 +1,13 @@
 /** Writing and replying string values: what most commands of the group share. */
 import { WRONGTYPE } from '../../resp/errors.js';
-import { ENCODING_DEFAULT, type Ref, TYPE_STRING } from '../../store/types.js';
+import { ENCODING_DEFAULT, type ExpireAtMs, type Ref, TYPE_STRING } from '../../store/types.js';
 import { type CommandContext, EVENT_NEW } from '../context.js';
 
 /**
  * Stores value argument `valueArg` under key argument `keyArg`, in place of whatever is there, and nothing else: the
  * caller reports the change.
  */
-export function putArgument(ctx: CommandContext, keyArg: number, valueArg: number, expireAtMs: number): void {
+export function putArgument(ctx: CommandContext, keyArg: number, valueArg: number, expireAtMs: ExpireAtMs): void {
   const { db, buf, start, end } = ctx;
   const old = ctx.lookupWrite(keyArg);
   if (old === 0) {
@@ -27,7 +27,7 @@ export function create(
   vbuf: Uint8Array,
   vs: number,
   ve: number,
-  expireAtMs: number,
+  expireAtMs: ExpireAtMs,
   encoding = ENCODING_DEFAULT,
 ): Ref {
   const { db, buf } = ctx;

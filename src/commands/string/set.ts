@@ -1,8 +1,7 @@
 /** Commands that put whole values: SET SETNX SETEX PSETEX GETSET MSET MSETNX. */
 import { equalsIgnoreCase } from '../../base/bytes.js';
 import { SYNTAX, wrongArity } from '../../resp/errors.js';
-import { AHEAD, NO_EXPIRE } from '../../store/types.js';
-import { expireAtText } from '../../types/expireTime.js';
+import { AHEAD, type ExpireAtMs, NO_EXPIRE } from '../../store/types.js';
 import { type ArgumentDoc, DENYOOM, FAST, type KeyArguments, WRITE } from '../command.js';
 import { type CommandContext, EVENT_GENERIC, EVENT_STRING } from '../context.js';
 import { type Command, command } from '../define.js';
@@ -34,7 +33,7 @@ function setWithOptions(ctx: CommandContext): void {
   const parsed = parseOptions(ctx, 3, SET_OPTIONS);
   if (parsed === MALFORMED) return ctx.reply.error(SYNTAX);
   const options = optionBits(parsed);
-  let expireAtMs = NO_EXPIRE;
+  let expireAtMs: ExpireAtMs = NO_EXPIRE;
   if ((options & EXPIRES) !== 0) {
     expireAtMs = expireAtOption(ctx, parsed);
     if (Number.isNaN(expireAtMs)) return;
@@ -63,10 +62,10 @@ function setWithOptions(ctx: CommandContext): void {
  * Stores a value that expires, reports and propagates it. Replicas and the AOF get the point in time, so that delays do
  * not move it; and no conditions, because they have been met.
  */
-function putExpiring(ctx: CommandContext, valueArg: number, expireAtMs: number): void {
+function putExpiring(ctx: CommandContext, valueArg: number, expireAtMs: ExpireAtMs): void {
   putArgument(ctx, 1, valueArg, expireAtMs);
   if (ctx.propagating) {
-    ctx.propagateAs(['SET', ctx.argCopy(1), ctx.argCopy(valueArg), 'PXAT', expireAtText(expireAtMs)]);
+    ctx.propagateAs(['SET', ctx.argCopy(1), ctx.argCopy(valueArg), 'PXAT', String(expireAtMs)]);
   }
   ctx.modified(1, EVENT_STRING, 'set');
   ctx.notify(ctx.db, ctx.buf, ctx.start[1], ctx.end[1], EVENT_GENERIC, 'expire');

@@ -7,7 +7,6 @@
 import { idleSeconds, lfuCounter } from '../../store/accessClock.js';
 import type { Database } from '../../store/database.js';
 import { NO_EXPIRE, type Ref } from '../../store/types.js';
-import { expireAtToInt64 } from '../../types/expireTime.js';
 import type { RdbFileFacts } from './rdbFileFormat.js';
 import * as file from './rdbFileFormat.js';
 import { RdbOutput } from './rdbOutput.js';
@@ -98,7 +97,7 @@ export class RdbEntryWriter {
     const expireAtMs = db.expireAtMs(ref);
     if (expireAtMs !== NO_EXPIRE) {
       out.byte(file.OP_EXPIRE_MS);
-      this.time(expireAtMs);
+      out.time(expireAtMs);
     }
     if (this.notesIdle) {
       out.byte(file.OP_IDLE);
@@ -107,13 +106,6 @@ export class RdbEntryWriter {
       out.byte(file.OP_FREQ);
       out.byte(lfuCounter(db.getLru(ref), facts.nowMs, facts.lfuDecayMinutes));
     }
-  }
-
-  private time(ms: number): void {
-    if (Number.isSafeInteger(ms)) return this.out.time(ms);
-    const bytes = Buffer.alloc(8);
-    bytes.writeBigInt64LE(expireAtToInt64(ms));
-    this.out.bytes(bytes, 0, bytes.length);
   }
 
   /**

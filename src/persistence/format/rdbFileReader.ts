@@ -3,7 +3,7 @@
  * the next call; after NOTE there is something for the log. END and BAD end the reading.
  */
 import type { Store } from '../../store/store.js';
-import { NO_EXPIRE } from '../../store/types.js';
+import { type ExpireAtMs, NO_EXPIRE } from '../../store/types.js';
 import * as file from './rdbFileFormat.js';
 import type { RdbFileInput } from './rdbFileInput.js';
 import { RdbString } from './rdbInput.js';
@@ -25,7 +25,7 @@ export class RdbFileReader {
   readonly key = new RdbString();
   value!: LoadedValue;
   dbIndex = 0;
-  expireAtMs = NO_EXPIRE;
+  expireAtMs: ExpireAtMs = NO_EXPIRE;
   /** Seconds since the last access, and the LFU counter; -1 where the file does not say. */
   idleSeconds = -1;
   frequency = -1;
@@ -236,6 +236,6 @@ export class RdbFileReader {
 }
 
 /** -1 stands for no expire time in files as well; what is before 1970 otherwise is as good as 1970. */
-function sensibleTime(ms: number): number {
+function sensibleTime(ms: ExpireAtMs): ExpireAtMs {
   return ms < NO_EXPIRE ? 0 : ms;
 }

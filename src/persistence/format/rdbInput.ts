@@ -3,6 +3,7 @@
  * sets `failed`, once and for all; what is answered from then on means nothing, and counts are 0 so that loops end.
  */
 import { latin1, writeInt } from '../../base/bytes.js';
+import { type Int64, int64OfWords } from '../../base/int64.js';
 import { MAX_BYTES } from '../../store/types.js';
 import { decompressLzf, LZF_MAX_RATIO } from './lzf.js';
 import { ENCODED, ENCODED_INT8, ENCODED_INT16, ENCODED_INT32, ENCODED_LZF, LENGTH_32, LENGTH_64 } from './rdbFormat.js';
@@ -125,9 +126,10 @@ export class RdbInput {
     return this.take(8) ? this.data.getBigUint64(this.at - 8) : 0n;
   }
 
-  /** A time in ms since the epoch; rounded beyond 2^53. */
-  time(): number {
-    return this.take(8) ? Number(this.data.getBigInt64(this.at - 8, true)) : 0;
+  /** A time in ms since the epoch. */
+  time(): Int64 {
+    if (!this.take(8)) return 0;
+    return int64OfWords(this.data.getInt32(this.at - 4, true), this.data.getInt32(this.at - 8, true));
   }
 
   /** A time in seconds since the epoch. */

@@ -1,7 +1,7 @@
 /** Lists in the RDB format. */
 import type { Config } from '../../config/config.js';
 import type { Database } from '../../store/database.js';
-import { type Ref, TYPE_LIST } from '../../store/types.js';
+import { type ExpireAtMs, type Ref, TYPE_LIST } from '../../store/types.js';
 import { fitsListpack } from '../../types/list/limits.js';
 import { ENCODING_LISTPACK, ENCODING_QUICKLIST } from '../../types/list/lists.js';
 import { Quicklist } from '../../types/list/quicklist.js';
@@ -112,7 +112,7 @@ class LoadedList implements LoadedValue {
     this.list = list;
   }
 
-  store(kbuf: Uint8Array, ks: number, ke: number, expireAtMs: number): Ref {
+  store(kbuf: Uint8Array, ks: number, ke: number, expireAtMs: ExpireAtMs): Ref {
     const { db, list } = this;
     const only = list.onlyListpack;
     if (only === undefined || !fitsListpack(list.fill, only.byteLength, list.length)) {

@@ -1,10 +1,10 @@
 /** What comes of reading a value: it belongs to no key yet. */
 import type { Database } from '../../store/database.js';
-import type { Ref } from '../../store/types.js';
+import type { ExpireAtMs, Ref } from '../../store/types.js';
 
 export interface LoadedValue {
   /** Gives the value to the key kbuf[ks, ke), whatever that was. Throws StoreFullError. */
-  store(kbuf: Uint8Array, ks: number, ke: number, expireAtMs: number): Ref;
+  store(kbuf: Uint8Array, ks: number, ke: number, expireAtMs: ExpireAtMs): Ref;
   /** Lets it go. */
   discard(): void;
 }
@@ -28,7 +28,7 @@ export class LoadedBytes implements LoadedValue {
     return this;
   }
 
-  store(kbuf: Uint8Array, ks: number, ke: number, expireAtMs: number): Ref {
+  store(kbuf: Uint8Array, ks: number, ke: number, expireAtMs: ExpireAtMs): Ref {
     const { db, type, encoding, buf, start, end } = this;
     return db.putTyped(type, encoding, kbuf, ks, ke, buf, start, end, expireAtMs);
   }

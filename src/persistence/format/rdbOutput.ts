@@ -2,6 +2,7 @@
 import { parseSafeInt } from '../../base/bytes.js';
 import { copyWords, type DataRange, fillFrom, WORDWISE_MAX } from '../../base/copy.js';
 import { isGrowable } from '../../base/growable.js';
+import { highWord, type Int64, lowWord } from '../../base/int64.js';
 import { LzfCompressor } from './lzf.js';
 import {
   ENCODED_INT8,
@@ -74,11 +75,11 @@ export class RdbOutput {
     this.count64(Number(BigInt.asIntN(32, value >> 32n)), Number(BigInt.asIntN(32, value)));
   }
 
-  /** A time in ms since the epoch, in eight bytes; rounded beyond 2^53. */
-  time(ms: number): void {
+  /** A time in ms since the epoch, in eight bytes. */
+  time(ms: Int64): void {
     this.reserve(8);
-    this.buf.writeInt32LE(ms | 0, this.length);
-    this.buf.writeInt32LE(Math.floor(ms / 4294967296) | 0, this.length + 4);
+    this.buf.writeInt32LE(lowWord(ms), this.length);
+    this.buf.writeInt32LE(highWord(ms), this.length + 4);
     this.length += 8;
   }
 

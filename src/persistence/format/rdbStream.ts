@@ -10,7 +10,7 @@
  * Ids of nodes and of pending entries are 16 bytes, the high ones first; the others are two numbers.
  */
 import type { Database } from '../../store/database.js';
-import { ENCODING_DEFAULT, type Ref, TYPE_STREAM } from '../../store/types.js';
+import { ENCODING_DEFAULT, type ExpireAtMs, type Ref, TYPE_STREAM } from '../../store/types.js';
 import { ListpackCursor } from '../../types/listpack/cursor.js';
 import { EntryReader } from '../../types/stream/entryReader.js';
 import { type Consumer, ENTRIES_READ_UNKNOWN, type Group } from '../../types/stream/group.js';
@@ -170,7 +170,7 @@ export class RdbStreams {
     const { pending } = group;
     for (let left = input.count(); left > 0 && !input.failed; left--) {
       const id = this.readRawId(input);
-      const deliveredAtMs = input.time();
+      const deliveredAtMs = Number(input.time());
       const deliveries = input.count64();
       if (input.failed || !pending.insert(id)) return input.fail();
       pending.deliveredAtMs = deliveredAtMs;
@@ -183,8 +183,8 @@ export class RdbStreams {
   private readConsumer(input: RdbInput, type: number, group: Group): number {
     input.string(this.text);
     const name = this.text.latin1();
-    const seenAtMs = input.time();
-    const activeAtMs = type === RDB_STREAM_3 ? input.time() : seenAtMs;
+    const seenAtMs = Number(input.time());
+    const activeAtMs = type === RDB_STREAM_3 ? Number(input.time()) : seenAtMs;
     if (input.failed || group.consumers.has(name)) return fail(input);
     const consumer = group.addConsumer(name, seenAtMs);
     consumer.activeAtMs = activeAtMs;
@@ -249,7 +249,7 @@ class LoadedStream implements LoadedValue {
     this.stream = stream;
   }
 
-  store(kbuf: Uint8Array, ks: number, ke: number, expireAtMs: number): Ref {
+  store(kbuf: Uint8Array, ks: number, ke: number, expireAtMs: ExpireAtMs): Ref {
     return this.db.putObject(TYPE_STREAM, ENCODING_DEFAULT, kbuf, ks, ke, this.stream, expireAtMs);
   }
 

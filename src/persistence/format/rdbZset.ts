@@ -1,7 +1,7 @@
 /** Sorted sets in the RDB format. */
 import type { Config } from '../../config/config.js';
 import type { Database } from '../../store/database.js';
-import { ByteView, NO_EXPIRE, type Ref, TYPE_ZSET } from '../../store/types.js';
+import { ByteView, type ExpireAtMs, NO_EXPIRE, type Ref, TYPE_ZSET } from '../../store/types.js';
 import { ListpackCursor } from '../../types/listpack/cursor.js';
 import { putResult } from '../../types/zset/editor.js';
 import { ZSET_LISTPACK, type ZsetLimits } from '../../types/zset/encoding.js';
@@ -135,7 +135,7 @@ class LoadedZset implements LoadedValue {
     return this;
   }
 
-  store(kbuf: Uint8Array, ks: number, ke: number, expireAtMs: number): Ref {
+  store(kbuf: Uint8Array, ks: number, ke: number, expireAtMs: ExpireAtMs): Ref {
     const ref = putResult(this.db, kbuf, ks, ke, this.set, this.limits);
     return expireAtMs === NO_EXPIRE ? ref : this.db.setExpire(ref, expireAtMs);
   }

@@ -11,7 +11,7 @@
  */
 import type { Config } from '../../config/config.js';
 import type { Database } from '../../store/database.js';
-import { type ByteView, NO_EXPIRE, type Ref, TYPE_LIST } from '../../store/types.js';
+import { type ByteView, type ExpireAtMs, NO_EXPIRE, type Ref, TYPE_LIST } from '../../store/types.js';
 import { BufferListpack } from '../listpack/bufferListpack.js';
 import type { ListpackCursor } from '../listpack/cursor.js';
 import { ListpackElement } from '../listpack/element.js';
@@ -211,7 +211,7 @@ export class Lists {
   }
 
   /** Gives the list that has been begun to a key. */
-  create(db: Database, kbuf: Uint8Array, ks: number, ke: number, expireAtMs = NO_EXPIRE): Ref {
+  create(db: Database, kbuf: Uint8Array, ks: number, ke: number, expireAtMs: ExpireAtMs = NO_EXPIRE): Ref {
     if (this.large !== undefined) {
       return db.putObject(TYPE_LIST, ENCODING_QUICKLIST, kbuf, ks, ke, this.large, expireAtMs);
     }

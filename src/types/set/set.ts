@@ -14,7 +14,7 @@ import type { Random } from '../../base/prng.js';
 import type { Config } from '../../config/config.js';
 import type { Database } from '../../store/database.js';
 import type { Elements } from '../../store/elements.js';
-import { ByteView, type Ref, TYPE_SET } from '../../store/types.js';
+import { ByteView, type ExpireAtMs, type Ref, TYPE_SET } from '../../store/types.js';
 import { Collection, type Position } from '../collection.js';
 import { ListpackElement } from '../listpack/element.js';
 import { INTSET_HEADER_BYTES, INTSET_MAX_COUNT, Intset, writeEmptyIntset } from './intset.js';
@@ -71,7 +71,7 @@ export class SetEditor extends Collection {
     return this;
   }
 
-  override store(kbuf: Uint8Array, ks: number, ke: number, expireAtMs: number): Ref {
+  override store(kbuf: Uint8Array, ks: number, ke: number, expireAtMs: ExpireAtMs): Ref {
     if (!this.isIntset) return super.store(kbuf, ks, ke, expireAtMs);
     const { buf } = this.aside;
     this.entry = this.db.putTyped(TYPE_SET, SET_INTSET, kbuf, ks, ke, buf, 0, this.intset.byteLength, expireAtMs);
