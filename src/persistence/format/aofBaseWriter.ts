@@ -13,6 +13,7 @@ import type { DataRange } from '../../base/copy.js';
 import type { Config } from '../../config/config.js';
 import type { Database } from '../../store/database.js';
 import {
+  type ExpireAtMs,
   NO_EXPIRE,
   type Ref,
   TYPE_HASH,
@@ -22,7 +23,7 @@ import {
   TYPE_STRING,
   TYPE_ZSET,
 } from '../../store/types.js';
-import { expireAtText } from '../../types/expireTime.js';
+
 import { HashEditor } from '../../types/hash/hash.js';
 import { Lists } from '../../types/list/lists.js';
 import { SetEditor } from '../../types/set/set.js';
@@ -91,11 +92,11 @@ export class AofBaseWriter {
   }
 
   /** Of a key of the selected database. */
-  expire({ buf, start, end }: DataRange, expireAtMs: number): void {
+  expire({ buf, start, end }: DataRange, expireAtMs: ExpireAtMs): void {
     this.out.command(3);
     this.out.text('PEXPIREAT');
     this.out.bulk(buf, start, end);
-    this.out.text(expireAtText(expireAtMs));
+    this.out.text(String(expireAtMs));
   }
 
   finish(): void {

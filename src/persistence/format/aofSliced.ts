@@ -7,7 +7,7 @@ import type { Parcel } from '../../base/lease.js';
 import type { Database } from '../../store/database.js';
 import { Elements } from '../../store/elements.js';
 import { LargeBytes } from '../../store/objects.js';
-import { ByteView, type Cut, NO_EXPIRE, type Ref, TYPE_HASH } from '../../store/types.js';
+import { ByteView, type Cut, type ExpireAtMs, NO_EXPIRE, type Ref, TYPE_HASH } from '../../store/types.js';
 import type { Segment } from '../../types/stream/segment.js';
 import { Stream } from '../../types/stream/stream.js';
 import { formatStoredScore } from '../../types/zset/score.js';
@@ -56,7 +56,7 @@ class KeyCommands {
   readonly writer: AofBaseWriter;
   readonly key: DataRange;
   private readonly dbIndex: number;
-  private readonly expireAtMs: number;
+  private readonly expireAtMs: ExpireAtMs;
 
   constructor(writer: AofBaseWriter, db: Database, ref: Ref) {
     const { buf, start, end } = db.readKey(ref);
