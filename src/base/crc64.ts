@@ -2,11 +2,12 @@
  * The CRC64 that ends RDB files and dumped values: the polynomial of Jones, reflected, beginning with 0.
  *
  * The sum is kept in two 32-bit halves, for BigInt would make garbage. Eight bytes are taken at a time: table n says what a byte does
- * to the sum when n more bytes follow it.
+ * to the sum when n more bytes follow it. Long ranges go through WebAssembly (crc64Words.ts).
  */
+import { Crc64Words } from './crc64Words.js';
 
-import { CHUNK_BYTES, Chunk } from './chunk.js';
-import { isGrowable } from './growable.js';
+/** A range from this length on is worth the way into WebAssembly, and an instance of the module. */
+const WORDS_FROM_BYTES = 4096;
 
 /** 0xad93d23594c935a9 with its bits in reverse order. */
 const POLYNOMIAL_LOW = 0xac4bc9b5 | 0;
@@ -40,6 +41,8 @@ export class Crc64 {
   /** The sum so far. */
   low = 0;
   high = 0;
+  /** Undefined until a range is long; null when there is no WebAssembly. */
+  private words: Crc64Words | null | undefined;
 
   reset(): this {
     this.low = 0;
@@ -49,10 +52,9 @@ export class Crc64 {
 
   /** Adds buf[start, end). */
   update(buf: Uint8Array, start: number, end: number): this {
-    if (end - start <= CHUNK_BYTES || !isGrowable(buf)) return this.add(buf, start, end);
-    const chunk = new Chunk();
-    for (let at = start; at < end; at += CHUNK_BYTES) this.add(chunk.bytes, 0, chunk.load(buf, at, end));
-    return this;
+    if (end - start < WORDS_FROM_BYTES) return this.add(buf, start, end);
+    if (this.words === undefined) this.words = Crc64Words.make(LOW, HIGH) ?? null;
+    return this.add(buf, this.words === null ? start : this.words.update(this, buf, start, end), end);
   }
 
   private add(buf: Uint8Array, start: number, end: number): this {

@@ -1,5 +1,5 @@
 /** The elements of the RDB format: checksum, compression, lengths and strings. */
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { Crc64 } from '../../src/base/crc64.js';
 import { Prng } from '../../src/base/prng.js';
 import { decompressLzf, LzfCompressor } from '../../src/persistence/format/lzf.js';
@@ -40,6 +40,28 @@ describe('CRC64', () => {
       }
       expect([crc.low, crc.high]).toEqual([whole.low, whole.high]);
     }
+  });
+
+  it('of long ranges is that of their parts, wherever they lie', () => {
+    const random = new Prng(3);
+    const bytes = sample(random, 300_000);
+    for (let round = 0; round < 40; round++) {
+      const start = random.below(100);
+      const end = bytes.length - random.below(round % 2 === 0 ? 100 : 290_000);
+      const pieces = new Crc64();
+      for (let at = start; at < end; at += 1000) pieces.update(bytes, at, Math.min(end, at + 1000));
+      const whole = new Crc64().update(bytes, start, end);
+      expect([whole.low, whole.high]).toEqual([pieces.low, pieces.high]);
+    }
+  });
+
+  it('needs no WebAssembly', () => {
+    const bytes = sample(new Prng(4), 10_000);
+    const whole = new Crc64().update(bytes, 0, bytes.length);
+    vi.stubGlobal('WebAssembly', undefined);
+    const without = new Crc64().update(bytes, 0, bytes.length);
+    vi.unstubAllGlobals();
+    expect([without.low, without.high]).toEqual([whole.low, whole.high]);
   });
 });
 
