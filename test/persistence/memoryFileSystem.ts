@@ -210,6 +210,15 @@ export class MemoryFileSystem implements FileSystem {
     this.#names.set(to, inode);
   }
 
+  link(file: string, name: string): void {
+    this.#enter('link', true);
+    const inode = this.#names.get(file);
+    const there = this.#names.get(name);
+    if (inode === undefined) throw systemError('ENOENT');
+    if (there !== undefined && there !== inode) throw systemError('EEXIST');
+    this.#names.set(name, inode);
+  }
+
   remove(file: string): void {
     this.#enter('remove', true);
     this.#names.delete(file);

@@ -43,6 +43,20 @@ function fileOf(version: number, ...parts: (number | string | Buffer)[]): Memory
 
 const KEY = [0, 'key', 'value'] as const;
 
+const MODULE_ID = Buffer.from('816e6f0d3e7a3d8401', 'hex');
+const MODULE_NAME = 'bm8NPno9h';
+const [SINT, UINT, FLOAT, DOUBLE, STRING, END] = [1, 2, 3, 4, 5, 0] as const;
+/** Two keys of ours among what only others can use: libraries of functions, in both forms, and data of a module. */
+const FOREIGN: readonly (number | string | Buffer)[] = [
+  ...[0xf5, '#!lua name=one'],
+  ...[0xf6, 'two', 'LUA', 1, 'what it does', 'its code', 0xf6, 'three', 'LUA', 0, 'its code'],
+  ...[0xf7, MODULE_ID, UINT, 2, SINT, 0x81, Buffer.alloc(8, 0xff), END],
+  ...[0xfe, 3, 0, 'before', 'v'],
+  ...[0xfc, Buffer.alloc(8, 0x7f), 7, 'graph', MODULE_ID],
+  ...[UINT, 7, FLOAT, Buffer.alloc(4), DOUBLE, Buffer.alloc(8), STRING, 'text', STRING, 0xc0, 5, END],
+  ...[0, 'after', 'v'],
+];
+
 function keysOf(files: MemoryFileSystem, options: LoadOptions = {}): { keys: number; expired: number; log: Log } {
   const log = new Log();
   const { keys, expired } = must(load(files, emptyStore(), { log, ...options }));
@@ -134,12 +148,33 @@ describe('an RDB file', () => {
     }
   });
 
-  it('may hold facts about slots, unknown aux fields, and functions, which are skipped with a word', () => {
-    const files = fileOf(12, 0xfa, 'x', 'y', 0xfa, '%note', 'hello', 0xf5, 'code', 0xf5, 'more', 0xf4, 1, 2, 3, ...KEY);
+  it('may hold facts about slots and unknown aux fields', () => {
+    const files = fileOf(12, 0xfa, 'x', 'y', 0xfa, '%note', 'hello', 0xf4, 1, 2, 3, ...KEY);
     const { keys, log } = keysOf(files);
     expect(keys).toBe(1);
-    expect(log.count('holds functions: they are skipped')).toBe(1);
     expect(log.has("RDB '%note': hello")).toBe(true);
+  });
+
+  it('is loaded without its functions and what modules wrote; each is named, and the file kept', () => {
+    const files = fileOf(12, ...FOREIGN);
+    const { keys, log } = keysOf(files);
+    expect(keys).toBe(2);
+    for (const what of [
+      'a library of functions',
+      `the key 'graph' in database 3, which the module '${MODULE_NAME}' wrote`,
+      `data beside the keys, which the module '${MODULE_NAME}' wrote`,
+    ]) {
+      expect(log.has(`Left out of what is loaded from ${DUMP}: ${what}`)).toBe(true);
+    }
+    expect(log.has(`5 things in the file were left out, see above: the file stays as ${DUMP}.left-out`)).toBe(true);
+    expect(files.text(`${DUMP}.left-out`)).toBe(files.text(DUMP));
+    // Again, as after a restart; and beside another file that was kept before.
+    expect(keysOf(files).keys).toBe(2);
+    files.put(DUMP, bytesOf(fileOf(12, ...FOREIGN, 0, 'more', 'v')));
+    expect(refusalOf(load(files, emptyStore()))).toContain(
+      `The file holds a library of functions, for this version has no functions yet. It is not left out, because the ` +
+        `file cannot be kept as ${DUMP}.left-out: File exists`,
+    );
   });
 
   it('without a checksum is read with a word', () => {
@@ -175,14 +210,12 @@ describe('an RDB file', () => {
   it('of others is refused with the reason, the file and the byte', () => {
     const cases: [MemoryFileSystem, string][] = [
       [fileOf(10, 0xfe, 16, ...KEY), 'handle more than 16 databases: it has a database 16.'],
-      [fileOf(10, 7, 'key', 'v'), "The key 'key' holds a value of a module, and there are no modules here"],
+      [fileOf(10, 6, 'key', 'v'), "The key 'key' holds a value of a module in a form that only the module can read"],
+      [fileOf(10, 7, 'key', MODULE_ID, 9, 0), "in the value (module) of the key 'key' in database 0"],
+      [fileOf(10, 7, 'key', MODULE_ID, 4, 1, 2, 3), "in the value (module) of the key 'key' in database 0"],
+      [fileOf(10, 0xf7, MODULE_ID, 1, 2, 0), 'Bad data format in RDB file, in data of a module'],
       [fileOf(12, 24, 'key', 'v'), "The key 'key' holds a hash whose fields expire"],
-      [fileOf(10, 0xf6, 'v'), 'Pre-release function format not supported'],
       [fileOf(10, 99, 'key', 'v'), 'Unknown type of a value: 99'],
-      [
-        fileOf(10, 0xf7, 0x81, Buffer.from('6e6f0d3e7a3d8401', 'hex'), 2),
-        "The RDB file contains AUX module data I can't load: no matching module 'bm8NPno9h",
-      ],
       [fileOf(10, 4, 'key\n', 2, 'f', 'v', 'f', 'v'), "in the value (hash) of the key 'key\\x0a' in database 0"],
     ];
     for (const [files, reason] of cases) {

@@ -39,40 +39,62 @@ export const OP_EOF = 255;
 /** What is not below is no type of a value. */
 export const OP_FIRST = OP_SLOT_INFO;
 
+/** What a module wrote: first in a way that only the module understands, then as a list of marked elements. */
 const MODULE_VALUE_OLD = 6;
 export const MODULE_VALUE = 7;
 const HASH_WITH_FIELD_EXPIRY = [22, 23, 24, 25];
 
-const TYPE_NAMES: Readonly<Record<number, string>> = {
-  0: 'string',
-  1: 'list',
-  2: 'set',
-  3: 'sorted set',
-  4: 'hash',
-  5: 'sorted set',
-  9: 'hash',
-  10: 'list',
-  11: 'set',
-  12: 'sorted set',
-  13: 'hash',
-  14: 'list',
-  15: 'stream',
-  16: 'hash',
-  17: 'sorted set',
-  18: 'list',
-  19: 'stream',
-  20: 'set',
-  21: 'stream',
+// What marks the elements of a module's data.
+export const MODULE_END = 0;
+export const MODULE_SINT = 1;
+export const MODULE_UINT = 2;
+export const MODULE_FLOAT = 3;
+export const MODULE_DOUBLE = 4;
+export const MODULE_STRING = 5;
+
+/** By type of a value: what operators call it, and its name in redis-check-rdb. */
+const TYPE_NAMES: Readonly<Record<number, readonly [string, string]>> = {
+  0: ['string', 'string'],
+  1: ['list', 'list-linked'],
+  2: ['set', 'set-hashtable'],
+  3: ['sorted set', 'zset-v1'],
+  4: ['hash', 'hash-hashtable'],
+  5: ['sorted set', 'zset-v2'],
+  6: ['module', 'module-value'],
+  7: ['module', 'module-value'],
+  9: ['hash', 'hash-zipmap'],
+  10: ['list', 'list-ziplist'],
+  11: ['set', 'set-intset'],
+  12: ['sorted set', 'zset-ziplist'],
+  13: ['hash', 'hash-ziplist'],
+  14: ['list', 'quicklist'],
+  15: ['stream', 'stream'],
+  16: ['hash', 'hash-listpack'],
+  17: ['sorted set', 'zset-listpack'],
+  18: ['list', 'quicklist-v2'],
+  19: ['stream', 'stream-v2'],
+  20: ['set', 'set-listpack'],
+  21: ['stream', 'stream-v3'],
 };
+
+/** Whether a value that is written like that is of a type that we have. */
+export function isReadable(type: number): boolean {
+  return type <= 5 || (type >= 9 && type <= 21);
+}
 
 /** What operators call a type of the format; undefined when it is unknown. */
 export function typeName(type: number): string | undefined {
-  return TYPE_NAMES[type];
+  return TYPE_NAMES[type]?.[0];
+}
+
+/** What redis-check-rdb calls it. */
+export function encodingName(type: number): string {
+  return TYPE_NAMES[type]?.[1] ?? 'unknown';
 }
 
 /** Why a type that is known to exist cannot be loaded. */
 export function unsupportedType(type: number): string | undefined {
-  if (type === MODULE_VALUE || type === MODULE_VALUE_OLD) return 'a value of a module, and there are no modules here';
+  if (type === MODULE_VALUE_OLD) return 'a value of a module in a form that only the module can read';
   if (HASH_WITH_FIELD_EXPIRY.includes(type)) return 'a hash whose fields expire, which this version does not have';
   return undefined;
 }

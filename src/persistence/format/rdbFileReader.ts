@@ -1,75 +1,130 @@
 /**
- * Reads an RDB file key by key. After KEY the caller takes {@link RdbFileReader.value}, which it must store or discard before
- * the next call; after NOTE there is something for the log. END and BAD end the reading.
+ * Reads an RDB file piece by piece, whoever the caller is: a server that loads it, or a tool that checks it. After KEY the caller
+ * takes {@link RdbFileReader.value}, which it must store or discard before the next call. END and BAD end the reading.
  */
-import type { Store } from '../../store/store.js';
+import type { Database } from '../../store/database.js';
 import { type ExpireAtMs, NO_EXPIRE } from '../../store/types.js';
 import * as file from './rdbFileFormat.js';
-import type { RdbFileInput } from './rdbFileInput.js';
+import type { Checksum, RdbFileInput } from './rdbFileInput.js';
 import { RdbString } from './rdbInput.js';
 import type { LoadedValue } from './rdbLoaded.js';
+import { skipModuleValue } from './rdbModule.js';
 import type { RdbValues } from './rdbValue.js';
 
 export const KEY = 0;
-export const NOTE = 1;
-export const END = 2;
-export const BAD = 3;
+export const END = 1;
+export const BAD = 2;
+/** An aux field: auxName and auxValue. */
+export const AUX = 3;
+/** Keys of the database dbIndex follow. */
+export const DATABASE = 4;
+/** A library of functions, whose code is {@link RdbFileReader.library}. */
+export const FUNCTIONS = 5;
+/** A key whose value, which a module wrote, was read over: key and moduleName. */
+export const MODULE_VALUE = 6;
+/** Data of a module beside keys that was read over: moduleName. */
+export const MODULE_AUX = 7;
+
+/** What is being read, in the words of redis-check-rdb. */
+export type Step =
+  | 'start'
+  | 'read-type'
+  | 'read-expire'
+  | 'read-key'
+  | 'read-object-value'
+  | 'check-sum'
+  | 'read-len'
+  | 'read-aux'
+  | 'read-module-aux'
+  | 'read-functions';
+
+/** The same for a sentence. */
+const STEP_WORDS: Readonly<Record<Step, string>> = {
+  start: 'the header',
+  'read-type': 'what comes next',
+  'read-expire': 'an expire time',
+  'read-key': 'a key',
+  'read-object-value': 'a value',
+  'check-sum': 'the checksum',
+  'read-len': 'the number or size of a database',
+  'read-aux': 'an aux field',
+  'read-module-aux': 'data of a module',
+  'read-functions': 'a library of functions',
+};
 
 const SHOWN_KEY_BYTES = 128;
+
+/** Where keys go. */
+export interface RdbDatabases {
+  readonly length: number;
+  /** Undefined when there are not so many. */
+  at(index: number): Database | undefined;
+}
 
 export class RdbFileReader {
   version = 0;
   /** What the writer tells about itself: `redis-ver`, `ctime`, `used-mem` and so on. */
   readonly aux = new Map<string, string>();
-  /** After KEY. */
+  auxName = '';
+  auxValue = '';
   readonly key = new RdbString();
   value!: LoadedValue;
+  readonly library = new RdbString();
+  moduleName = '';
   dbIndex = 0;
   expireAtMs: ExpireAtMs = NO_EXPIRE;
   /** Seconds since the last access, and the LFU counter; -1 where the file does not say. */
   idleSeconds = -1;
   frequency = -1;
-  /** After NOTE. */
-  note = '';
+  /** After END of a file that has one. */
+  checksum: Checksum = 'missing';
   /** After BAD: what is wrong, and where it was noticed. */
   problem = '';
   problemAt = 0;
+  step: Step = 'start';
+  /** Of the value that is being read, or was read last. */
+  type = 0;
 
   private readonly input: RdbFileInput;
   private readonly values: RdbValues;
-  private readonly store: Store;
+  private readonly databases: RdbDatabases;
+  private database: Database | undefined;
   private readonly text = new RdbString();
-  /** What is being read, for people. */
-  private what = 'the header';
-  private type = 0;
-  private skippedLibraries = 0;
   private isPastHeader = false;
+  /** The caller has seen all of the key that was read last. */
+  private isKeyDone = false;
 
-  /** The values come into `store`, but under no key. */
-  constructor(input: RdbFileInput, values: RdbValues, store: Store) {
+  /** The values come into the memory of `databases`, but under no key. */
+  constructor(input: RdbFileInput, values: RdbValues, databases: RdbDatabases) {
     this.input = input;
     this.values = values;
-    this.store = store;
+    this.databases = databases;
+    this.database = databases.at(0);
   }
 
-  /** Reads up to the next thing that the caller has to know: KEY, NOTE, END or BAD. Throws StoreFullError. */
+  /** Reads up to the next thing that the caller has to know. Throws StoreFullError. */
   next(): number {
     const { input } = this;
     if (!this.isPastHeader && !this.readHeader()) return BAD;
-    this.note = '';
-    this.expireAtMs = NO_EXPIRE;
-    this.idleSeconds = -1;
-    this.frequency = -1;
+    if (this.isKeyDone) this.forgetKey();
     for (;;) {
       input.settle();
-      this.what = 'what comes next';
+      this.step = 'read-type';
       const mark = input.byte();
       if (input.failed) return this.bad();
       if (mark < file.OP_FIRST) return this.readKey(mark);
       const outcome = this.readOther(mark);
-      if (outcome !== undefined) return outcome;
+      if (outcome === BAD) return BAD;
       if (input.failed) return this.bad();
+      if (outcome !== undefined) return outcome;
     }
+  }
+
+  private forgetKey(): void {
+    this.isKeyDone = false;
+    this.expireAtMs = NO_EXPIRE;
+    this.idleSeconds = -1;
+    this.frequency = -1;
   }
 
   private readHeader(): boolean {
@@ -91,22 +146,39 @@ export class RdbFileReader {
   }
 
   private readKey(type: number): number {
-    const { input, key } = this;
-    const at = input.offset - 1;
-    const unsupported = file.unsupportedType(type);
-    const name = file.typeName(type);
-    this.what = 'a key';
-    if (name === undefined && unsupported === undefined) return this.refuse(`Unknown type of a value: ${type}`, at);
-    input.string(key);
+    const { input } = this;
+    if (!file.isReadable(type)) return this.readStrange(type);
+    this.beginKey(type);
     if (input.failed) return this.bad();
-    // Said in bad(), for that takes longer than most values.
-    this.what = '';
-    this.type = type;
-    if (unsupported !== undefined) return this.refuse(`The key '${this.shownKey()}' holds ${unsupported}`, at);
-    const value = this.values.readAs(type, input, this.store.databases[this.dbIndex]);
+    const value = this.values.readAs(type, input, this.database as Database);
     if (value === undefined) return this.bad();
     this.value = value;
     return KEY;
+  }
+
+  private beginKey(type: number): void {
+    this.step = 'read-key';
+    this.type = type;
+    this.input.string(this.key);
+    if (this.input.failed) return;
+    this.step = 'read-object-value';
+    this.isKeyDone = true;
+  }
+
+  /** A value that none of our types is written as. */
+  private readStrange(type: number): number {
+    const at = this.input.offset - 1;
+    const reason = file.unsupportedType(type);
+    if (type !== file.MODULE_VALUE && reason === undefined) return this.refuse(`Unknown type of a value: ${type}`, at);
+    this.beginKey(type);
+    if (this.input.failed) return this.bad();
+    if (reason !== undefined) return this.refuse(`The key '${this.shownKey()}' holds ${reason}`, at);
+    return this.readModuleValue();
+  }
+
+  private readModuleValue(): number {
+    this.moduleName = file.moduleName(this.input.count64());
+    return skipModuleValue(this.input, this.text) ? MODULE_VALUE : this.bad();
   }
 
   /** Anything but a key. Answers what to tell the caller, if anything. */
@@ -114,112 +186,110 @@ export class RdbFileReader {
     const { input } = this;
     switch (mark) {
       case file.OP_EXPIRE_MS:
-        this.what = 'an expire time';
+        this.step = 'read-expire';
         this.expireAtMs = sensibleTime(input.time());
         return undefined;
       case file.OP_EXPIRE_SECONDS:
-        this.what = 'an expire time';
+        this.step = 'read-expire';
         this.expireAtMs = sensibleTime(input.seconds() * 1000);
         return undefined;
       case file.OP_IDLE:
-        this.what = 'an idle time';
         this.idleSeconds = input.number();
         return undefined;
       case file.OP_FREQ:
-        this.what = 'an LFU counter';
         this.frequency = input.byte();
         return undefined;
       case file.OP_SELECT_DB:
         return this.selectDatabase();
       case file.OP_RESIZE_DB:
-        this.what = 'the size of a database';
-        input.number();
-        input.number();
-        return undefined;
+        return this.readNumbers(2);
       case file.OP_SLOT_INFO:
-        this.what = 'facts about a slot';
-        for (let i = 0; i < 3; i++) input.number();
-        return undefined;
+        return this.readNumbers(3);
       case file.OP_AUX:
         return this.readAux();
       case file.OP_EOF:
         return this.readEnd();
+      case file.OP_MODULE_AUX:
+        return this.readModuleAux();
       default:
-        return this.readForeign(mark);
+        return this.readFunctions(mark);
     }
   }
 
+  private readNumbers(count: number): undefined {
+    this.step = 'read-len';
+    for (let i = 0; i < count; i++) this.input.number();
+  }
+
   private selectDatabase(): number | undefined {
-    this.what = 'the number of a database';
+    this.step = 'read-len';
     const at = this.input.offset;
     const index = this.input.number();
     if (this.input.failed) return undefined;
-    const { length } = this.store.databases;
-    if (index >= length) {
-      const few = `FATAL: Data file was created with a Redis server configured to handle more than ${length} databases`;
+    const { databases } = this;
+    this.database = databases.at(index);
+    if (this.database === undefined) {
+      const few = `FATAL: Data file was created with a Redis server configured to handle more than ${databases.length} databases`;
       return this.refuse(`${few}: it has a database ${index}. Raise 'databases' (cluster nodes have only one)`, at);
     }
     this.dbIndex = index;
-    return undefined;
+    return DATABASE;
   }
 
   private readAux(): number | undefined {
     const { input, text } = this;
-    this.what = 'an aux field';
+    this.step = 'read-aux';
+    input.string(text);
+    this.auxName = text.latin1();
+    input.string(text);
+    if (input.failed) return undefined;
+    this.auxValue = text.latin1();
+    this.aux.set(this.auxName, this.auxValue);
+    return AUX;
+  }
+
+  /** It begins with a number that says when a module wants to see it. */
+  private readModuleAux(): number | undefined {
+    const { input } = this;
+    this.step = 'read-module-aux';
+    this.moduleName = file.moduleName(input.count64());
+    if (input.number() !== file.MODULE_UINT) input.fail();
+    input.count64();
+    return skipModuleValue(input, this.text) ? MODULE_AUX : undefined;
+  }
+
+  /** In release candidates of Redis 7.0 name, engine and description stand before the code; later they are in its first line. */
+  private readFunctions(mark: number): number {
+    const { input, text, library } = this;
+    this.step = 'read-functions';
+    if (mark === file.OP_FUNCTION) {
+      input.string(library);
+      return FUNCTIONS;
+    }
     input.string(text);
     const name = text.latin1();
     input.string(text);
-    if (!input.failed) this.aux.set(name, text.latin1());
-    if (input.failed || !name.startsWith('%')) return undefined;
-    return this.tell(`RDB '${name}': ${text.latin1()}`);
-  }
-
-  /** Functions and modules. */
-  private readForeign(mark: number): number | undefined {
-    const { input } = this;
-    const at = input.offset - 1;
-    if (mark === file.OP_MODULE_AUX) {
-      this.what = 'data of a module';
-      const name = file.moduleName(input.count64());
-      if (input.failed) return undefined;
-      return this.refuse(`The RDB file contains AUX module data I can't load: no matching module '${name}'`, at);
-    }
-    this.what = 'a library of functions';
-    if (mark === file.OP_FUNCTION_OLD) {
-      return this.refuse('Pre-release function format not supported', at);
-    }
-    input.string(this.text);
-    if (input.failed || this.skippedLibraries++ > 0) return undefined;
-    return this.tell('The RDB file holds functions: they are skipped, for this version has no scripting yet.');
+    const engine = text.latin1();
+    if (input.number() !== 0) input.string(text);
+    input.string(text);
+    const code = Buffer.from(`#!${engine} name=${name}\n${text.latin1()}`, 'latin1');
+    library.allocate(code.length).set(code);
+    return FUNCTIONS;
   }
 
   private readEnd(): number {
     if (this.version < file.RDB_CRC_SINCE) return END;
-    this.what = 'the checksum';
-    switch (this.input.checksum()) {
-      case 'missing':
-        return this.bad();
-      case 'wrong':
-        return this.refuse('Wrong RDB checksum: the file is not as it was written', this.input.offset);
-      case 'not computed':
-        this.note = 'RDB file was saved with checksum disabled: no check performed.';
-        return END;
-      default:
-        return END;
-    }
+    this.step = 'check-sum';
+    this.checksum = this.input.checksum();
+    if (this.checksum === 'missing') return this.bad();
+    if (this.checksum !== 'wrong') return END;
+    return this.refuse('Wrong RDB checksum: the file is not as it was written', this.input.offset);
   }
 
-  private tell(note: string): number {
-    this.note = note;
-    return NOTE;
-  }
-
-  /** The input failed while {@link what} was being read. */
+  /** The input failed. */
   private bad(): number {
     const { isShort, offset } = this.input;
-    const found = isShort ? 'Unexpected EOF reading RDB file' : 'Bad data format in RDB file';
-    const value = `the value (${file.typeName(this.type)}) of the key '${this.shownKey()}' in database ${this.dbIndex}`;
-    return this.refuse(`${found}, in ${this.what === '' ? value : this.what}`, offset);
+    return this.refuse(isShort ? 'Unexpected EOF reading RDB file' : 'Bad data format in RDB file', offset);
   }
 
   private refuse(problem: string, at: number): number {
@@ -228,11 +298,23 @@ export class RdbFileReader {
     return BAD;
   }
 
+  /** After BAD: the problem, and in what it is. */
+  get fullProblem(): string {
+    if (!this.input.failed || this.checksum === 'wrong') return this.problem;
+    if (this.step !== 'read-object-value') return `${this.problem}, in ${STEP_WORDS[this.step]}`;
+    const value = `the value (${file.typeName(this.type)}) of the key '${this.shownKey()}'`;
+    return `${this.problem}, in ${value} in database ${this.dbIndex}`;
+  }
+
   /** The key that was read last. */
   shownKey(): string {
-    const text = this.key.latin1().slice(0, SHOWN_KEY_BYTES);
-    return text.replace(/[^\x20-\x7e]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`);
+    return shown(this.key.latin1().slice(0, SHOWN_KEY_BYTES));
   }
+}
+
+/** Text with one byte a character for a terminal. */
+export function shown(text: string): string {
+  return text.replace(/[^\x20-\x7e]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`);
 }
 
 /** -1 stands for no expire time in files as well; what is before 1970 otherwise is as good as 1970. */

@@ -27,6 +27,8 @@ export interface FileSystem {
   list(directory: string): string[];
   /** What had the name `to` gives its space back in the background. */
   rename(from: string, to: string): void;
+  /** Gives the file one more name. Does nothing when it has that already. */
+  link(file: string, name: string): void;
   /** On return the name is gone; a large file gives its space back in the background. Does nothing when there is none. */
   remove(file: string): void;
   /** Does nothing when the directory exists. */
@@ -72,6 +74,11 @@ export const nodeFileSystem: FileSystem = {
   },
   list: (directory) => fs.readdirSync(directory),
   rename: (from, to) => closingInBackground(to, () => fs.renameSync(from, to)),
+  link(file, name) {
+    const there = fs.statSync(name, { throwIfNoEntry: false });
+    const { dev, ino } = fs.statSync(file);
+    if (there?.dev !== dev || there.ino !== ino) fs.linkSync(file, name);
+  },
   remove: (file) => closingInBackground(file, () => fs.rmSync(file, { force: true })),
   makeDirectory(directory) {
     if (fs.statSync(directory, { throwIfNoEntry: false })?.isDirectory()) return;

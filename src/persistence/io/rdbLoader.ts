@@ -6,7 +6,17 @@ import type { Clock } from '../../base/clock.js';
 import type { Store } from '../../store/store.js';
 import { NO_EXPIRE, StoreFullError } from '../../store/types.js';
 import { RdbFileInput } from '../format/rdbFileInput.js';
-import { END, KEY, NOTE, RdbFileReader } from '../format/rdbFileReader.js';
+import {
+  AUX,
+  DATABASE,
+  END,
+  FUNCTIONS,
+  KEY,
+  MODULE_AUX,
+  MODULE_VALUE,
+  RdbFileReader,
+  shown,
+} from '../format/rdbFileReader.js';
 import type { RdbValues } from '../format/rdbValue.js';
 import { errorText, type FileSystem } from './fileSystem.js';
 import { type LogSink, type Refusal, refuse } from './logSink.js';
@@ -44,6 +54,10 @@ export interface RdbLoaded {
 const SLICE_US = 4000;
 const KEYS_PER_CLOCK_READ = 32;
 const MEBIBYTE = 1024 * 1024;
+/** Of the name under which a file stays of which not everything was loaded. */
+const LEFT_OUT_SUFFIX = '.left-out';
+/** So many of the things that were left out are told one by one. */
+const LEFT_OUT_TOLD = 100;
 
 /** One a file. */
 export class RdbLoader {
@@ -56,6 +70,7 @@ export class RdbLoader {
   readonly #startMs: number;
   #keys = 0;
   #expired = 0;
+  #leftOut = 0;
   #hasToldFacts = false;
 
   private constructor(options: RdbLoaderOptions, source: RdbSource, fd: number) {
@@ -70,7 +85,7 @@ export class RdbLoader {
       summing: options.summing,
       ...(options.chunkBytes === undefined ? {} : { chunkBytes: options.chunkBytes }),
     });
-    this.#reader = new RdbFileReader(this.#input, options.values, options.store);
+    this.#reader = new RdbFileReader(this.#input, options.values, options.store.databases);
     this.#startMs = options.clock.nowMs();
   }
 
@@ -144,15 +159,48 @@ export class RdbLoader {
       case KEY:
         if (!this.#hasToldFacts) this.#tellFacts();
         return this.#keep();
-      case NOTE:
-        this.#options.log('notice', reader.note);
+      case AUX:
+        if (reader.auxName.startsWith('%')) {
+          this.#options.log('notice', `RDB '${shown(reader.auxName)}': ${shown(reader.auxValue)}`);
+        }
         return undefined;
+      case DATABASE:
+        return undefined;
+      case FUNCTIONS:
+        return this.#leaveOut('a library of functions, for this version has no functions yet');
+      case MODULE_VALUE:
+        return this.#leaveOut(`the key '${reader.shownKey()}' in database ${reader.dbIndex}, ${this.#ofModule()}`);
+      case MODULE_AUX:
+        return this.#leaveOut(`data beside the keys, ${this.#ofModule()}`);
       case END:
         return this.#end();
       default:
         // BAD
-        return this.#refuse(reader.problem, reader.problemAt);
+        return this.#refuse(reader.fullProblem, reader.problemAt);
     }
+  }
+
+  #ofModule(): string {
+    return `which the module '${this.#reader.moduleName}' wrote, and there are no modules here`;
+  }
+
+  /**
+   * Goes on without something that cannot be loaded. The next save would replace the file by one that does not have it, so
+   * the file is kept under another name as well.
+   */
+  #leaveOut(what: string): Refusal | undefined {
+    const { log, files } = this.#options;
+    const { path } = this.#source;
+    if (this.#leftOut++ === 0) {
+      try {
+        files.link(path, path + LEFT_OUT_SUFFIX);
+      } catch (error) {
+        const also = `because the file cannot be kept as ${path}${LEFT_OUT_SUFFIX}: ${errorText(error)}`;
+        return this.#refuse(`The file holds ${what}. It is not left out, ${also}`, this.#input.offset);
+      }
+    }
+    if (this.#leftOut <= LEFT_OUT_TOLD) log('warning', `Left out of what is loaded from ${path}: ${what}`);
+    return undefined;
   }
 
   /** Gives the value that was read to its key. */
@@ -177,7 +225,13 @@ export class RdbLoader {
   #end(): RdbLoaded {
     const { log } = this.#options;
     if (!this.#hasToldFacts) this.#tellFacts();
-    if (this.#reader.note !== '') log('notice', this.#reader.note);
+    if (this.#reader.checksum === 'not computed') {
+      log('notice', 'RDB file was saved with checksum disabled: no check performed.');
+    }
+    if (this.#leftOut > 0) {
+      const kept = `the file stays as ${this.#source.path}${LEFT_OUT_SUFFIX} until you remove it`;
+      log('warning', `${this.#leftOut} things in the file were left out, see above: ${kept}`);
+    }
     const endAt = this.#input.offset;
     if (endAt < this.sizeBytes && !this.#source.isPreamble) {
       log('warning', `${this.sizeBytes - endAt} bytes behind the end of the data in ${this.#source.path} are ignored`);
@@ -207,7 +261,7 @@ export class RdbLoader {
     return refuse(
       this.#options.log,
       `${problem} (file ${this.#source.path}, byte ${at} of ${this.sizeBytes}). Nothing in the file was changed; ` +
-        'redis-check-rdb tells more about it.',
+        `'shoal-check rdb ${this.#source.path}' tells more about it.`,
     );
   }
 
