@@ -9,6 +9,8 @@ export type CommandLine =
   | { readonly kind: 'version' }
   | { readonly kind: 'help' }
   | { readonly kind: 'check-system' }
+  /** A data file is to be checked; what follows are the arguments of the tool. */
+  | { readonly kind: 'check'; readonly what: 'rdb' | 'aof' }
   | { readonly kind: 'test-memory'; readonly megabytes: number }
   /** Nothing to run: `message` goes to standard error, exit code 1. */
   | { readonly kind: 'error'; readonly message: string }
@@ -35,6 +37,10 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
       return { kind: 'help' };
     case '--check-system':
       return { kind: 'check-system' };
+    case '--check-rdb':
+      return { kind: 'check', what: 'rdb' };
+    case '--check-aof':
+      return { kind: 'check', what: 'aof' };
     case '--test-memory':
       return memoryTest(args);
   }

@@ -22,6 +22,8 @@ export const USAGE = `Usage: shoal-server [/path/to/redis.conf] [options] [-]
        shoal-server - (read config from stdin)
        shoal-server -v or --version
        shoal-server -h or --help
+       shoal-server --check-rdb <rdb-file-name>
+       shoal-server --check-aof [--fix|--truncate-to-timestamp $timestamp] <file.manifest|file.aof>
 
 Examples:
        shoal-server (run the server with default conf)

@@ -10,6 +10,7 @@ import { ConfigError, loadConfig } from '../config/reader.js';
 import { CommandTable } from '../exec/commandTable.js';
 import { createLogger, type Logger } from '../observability/logger.js';
 import { banner, USAGE, VERSION_LINE } from './banner.js';
+import { runCheck } from './check.js';
 import { ALL_COMMANDS } from './commandList.js';
 import { changeDirectory, configReaderHost } from './configFiles.js';
 import { Server } from './server.js';
@@ -29,6 +30,9 @@ export async function main(args: readonly string[]): Promise<void> {
       return void process.stdout.write(USAGE);
     case 'check-system':
       return void process.stdout.write('[check-system] Nothing to check: Node.js runs here.\n');
+    case 'check':
+      process.exitCode = runCheck([commandLine.what, ...args.slice(1)]);
+      return;
     case 'test-memory':
       process.stderr.write('--test-memory is not supported: use a memory tester of your system.\n');
       return exit(1);

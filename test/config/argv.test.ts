@@ -18,6 +18,8 @@ const LINES: readonly (readonly [args: readonly string[], result: CommandLine])[
   [['--help'], { kind: 'help' }],
   [['-h'], { kind: 'help' }],
   [['--check-system'], { kind: 'check-system' }],
+  [['--check-rdb', 'dump.rdb'], { kind: 'check', what: 'rdb' }],
+  [['--check-aof', '--fix', 'x.manifest'], { kind: 'check', what: 'aof' }],
   [['--test-memory', '64'], { kind: 'test-memory', megabytes: 64 }],
   [['a.conf'], run('', 'a.conf')],
   [['-'], run('', undefined, true)],

@@ -16,6 +16,8 @@
 export const COMMAND = 0;
 export const MORE = 1;
 export const BAD = 2;
+/** An annotation that tells when what follows was written. Only with `noticingTimestamps`. */
+export const TIMESTAMP = 3;
 
 const STAR = 0x2a;
 const DOLLAR = 0x24;
@@ -36,6 +38,8 @@ export interface AofReaderOptions {
   readonly chunkBytes?: number;
   /** The longest argument taken for true, `proto-max-bulk-len`. */
   readonly bulkBytesMax?: number;
+  /** For whoever wants to know the time of commands; a server that loads them does not. */
+  readonly noticingTimestamps?: boolean;
 }
 
 export class AofReader {
@@ -56,7 +60,11 @@ export class AofReader {
   /** After BAD: what was found, and at which file offset. */
   problem = '';
   problemAt = 0;
+  /** After TIMESTAMP: seconds since the epoch, and where the annotation begins. */
+  timestamp = 0;
+  timestampAt = 0;
 
+  private readonly noticingTimestamps: boolean;
   private readonly chunkBytes: number;
   private readonly bulkBytesMax: number;
   /** File offset of buf[0]. */
@@ -73,6 +81,7 @@ export class AofReader {
   constructor(options: AofReaderOptions = {}) {
     this.chunkBytes = options.chunkBytes ?? CHUNK_BYTES;
     this.bulkBytesMax = options.bulkBytesMax ?? 512 * 1024 * 1024;
+    this.noticingTimestamps = options.noticingTimestamps ?? false;
     this.buf = Buffer.allocUnsafeSlow(this.chunkBytes);
   }
 
@@ -86,7 +95,23 @@ export class AofReader {
     return this.origin + this.filled;
   }
 
-  /** Reads the next command: COMMAND, MORE or BAD. */
+  /** File offset of what is read next. */
+  get offset(): number {
+    return this.origin + this.pos;
+  }
+
+  /** Line ends that were read of the command in which the bytes so far end. */
+  get linesInside(): number {
+    if (this.announced === 0) return 0;
+    return 1 + 2 * this.index + (this.bulkLength >= 0 ? 1 : 0);
+  }
+
+  /** The length of the argument whose bytes did not all come in; -1 when its header is missing, or all is whole. */
+  get argumentBytes(): number {
+    return this.announced === 0 ? -1 : this.bulkLength;
+  }
+
+  /** Reads the next command: COMMAND, MORE or BAD, or TIMESTAMP. */
   next(): number {
     if (this.announced === 0) {
       const outcome = this.readCommandHeader();
@@ -147,8 +172,10 @@ export class AofReader {
         if (this.filled - this.pos > ANNOTATION_BYTES_MAX) return this.bad(this.pos, 'annotation line too long');
         return this.more(1);
       }
+      const line = this.pos;
       this.pos = newline + 1;
       this.validUpTo = this.origin + this.pos;
+      if (this.noticingTimestamps && this.isTimestamp(line, newline)) return TIMESTAMP;
     }
     this.commandStart = this.pos;
     const argc = this.readHeader(STAR);
@@ -158,6 +185,15 @@ export class AofReader {
     this.index = 0;
     this.bulkLength = -1;
     return COMMAND;
+  }
+
+  /** Whether the line is `#TS:seconds`; takes note of the time. */
+  private isTimestamp(at: number, newline: number): boolean {
+    const seconds = /^#TS:(\d{1,15})\r?$/.exec(this.buf.toString('latin1', at, newline))?.[1];
+    if (seconds === undefined) return false;
+    this.timestamp = Number(seconds);
+    this.timestampAt = this.origin + at;
+    return true;
   }
 
   /** Reads `$length\r\n`, the bytes and `\r\n`. */
