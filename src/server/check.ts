@@ -26,7 +26,7 @@ export function runCheck(args: readonly string[]): number {
   }
   if (tool === 'rdb' && rest.length === 1) return checkRdbFile(rest[0]) ? 0 : 1;
   if (tool === 'aof') {
-    if (rest.length === 1) return checkAofFile(rest[0], false, undefined);
+    if (rest.length === 1 && !rest[0].startsWith('--')) return checkAofFile(rest[0], false, undefined);
     if (rest.length === 2 && rest[0] === '--fix') return checkAofFile(rest[1], true, undefined);
     if (rest.length === 3 && rest[0] === '--truncate-to-timestamp') return checkAofUpTo(rest[2], rest[1]);
   }

@@ -215,7 +215,7 @@ describe('an RDB file', () => {
       [fileOf(10, 7, 'key', MODULE_ID, 4, 1, 2, 3), "in the value (module) of the key 'key' in database 0"],
       [fileOf(10, 0xf7, MODULE_ID, 1, 2, 0), 'Bad data format in RDB file, in data of a module'],
       [fileOf(12, 24, 'key', 'v'), "The key 'key' holds a hash whose fields expire"],
-      [fileOf(10, 99, 'key', 'v'), 'Unknown type of a value: 99'],
+      [fileOf(10, 99, 'key', 'v'), 'Invalid object type: 99'],
       [fileOf(10, 4, 'key\n', 2, 'f', 'v', 'f', 'v'), "in the value (hash) of the key 'key\\x0a' in database 0"],
     ];
     for (const [files, reason] of cases) {

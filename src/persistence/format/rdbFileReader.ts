@@ -169,7 +169,7 @@ export class RdbFileReader {
   private readStrange(type: number): number {
     const at = this.input.offset - 1;
     const reason = file.unsupportedType(type);
-    if (type !== file.MODULE_VALUE && reason === undefined) return this.refuse(`Unknown type of a value: ${type}`, at);
+    if (type !== file.MODULE_VALUE && reason === undefined) return this.refuse(`Invalid object type: ${type}`, at);
     this.beginKey(type);
     if (this.input.failed) return this.bad();
     if (reason !== undefined) return this.refuse(`The key '${this.shownKey()}' holds ${reason}`, at);

@@ -365,7 +365,7 @@ function missing(reader: AofReader, sizeBytes: number): string | undefined {
   if (argumentBytes >= 0) {
     return at(offset, `Expected to read ${argumentBytes + 2} bytes, got ${sizeBytes - offset} bytes`);
   }
-  return reader.isInside ? at(offset, 'Expected a whole line, got the end of the file') : undefined;
+  return reader.isInside ? at(offset, 'Expected \\r\\n, got the end of the file') : undefined;
 }
 
 function transactionProblem(reader: AofReader, isOpen: boolean): string | undefined {
