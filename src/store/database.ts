@@ -258,6 +258,11 @@ export class Database extends Keyspace {
     };
   }
 
+  /** So many keys in all will come, or no more (0): see Table. */
+  expect(keys: number): void {
+    this.table.expect(keys);
+  }
+
   /** SWAPDB: exchanges the contents of two databases. */
   exchange(other: Database): void {
     const { table, wheel, slots } = this;

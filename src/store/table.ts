@@ -77,6 +77,8 @@ export class Table {
   readonly overflow: OverflowBuckets;
   private lowMask = 0;
   private highMask = 1;
+  /** So many entries are on their way: for their sake it does not shrink in the background. */
+  private expected = 0;
   /** Entries that a split or a merge holds in its hands. */
   private held = new Int32Array(64);
   /** Of no use but to keep the compiler from dropping loads. */
@@ -149,12 +151,19 @@ export class Table {
     }
   }
 
+  /** So many entries in all will come, or no more (0): an empty table is at once as large as it will be. */
+  expect(entries: number): void {
+    this.expected = entries;
+    const buckets = Math.ceil(entries / GROW_AT);
+    if (this.count > 0 || buckets <= this.bucketCount) return;
+    while (this.bucketCount < buckets) this.addBucket();
+    this.lowMask = (1 << (31 - Math.clz32(buckets))) - 1;
+    this.highMask = (this.lowMask << 1) | 1;
+  }
+
   /** Adds an entry whose key is not in the table. */
   insert(hash: number, ref: Ref): void {
-    if (this.bucketCount === 0) {
-      growChunks(this.chunks, 0, this.pool, this.startsSmall);
-      this.addBucket();
-    }
+    if (this.bucketCount === 0) this.addBucket();
     this.place(this.indexOf(hash), hash >>> 24, ref);
     if (++this.count > this.bucketCount * GROW_AT) this.split();
   }
@@ -209,11 +218,12 @@ export class Table {
   /** Background shrinking: merges up to `units` buckets. Answers whether more remains. */
   step(units: number): boolean {
     if (this.cut !== undefined) return false;
+    const count = Math.max(this.count, this.expected);
     for (let i = 0; i < units; i++) {
-      if (this.bucketCount <= 1 || this.count >= this.bucketCount * SHRINK_IDLE_AT) return false;
+      if (this.bucketCount <= 1 || count >= this.bucketCount * SHRINK_IDLE_AT) return false;
       this.merge();
     }
-    return this.bucketCount > 1 && this.count < this.bucketCount * SHRINK_IDLE_AT;
+    return this.bucketCount > 1 && count < this.bucketCount * SHRINK_IDLE_AT;
   }
 
   /** Takes up to `units` buckets off a table that nobody uses any more. Answers whether more remains. */
@@ -248,6 +258,7 @@ export class Table {
   }
 
   private addBucket(): void {
+    growChunks(this.chunks, this.bucketCount, this.pool, this.startsSmall);
     this.bucketCount++;
     this.pool.bytesUsed += BUCKET_BYTES;
   }
@@ -393,9 +404,8 @@ export class Table {
   private split(): void {
     const added = this.bucketCount;
     const index = added - this.lowMask - 1;
-    growChunks(this.chunks, added, this.pool, this.startsSmall);
-    const length = this.takeAll(index);
     this.addBucket();
+    const length = this.takeAll(index);
     const mask = this.highMask;
     if (this.bucketCount > this.highMask) {
       this.lowMask = this.highMask;

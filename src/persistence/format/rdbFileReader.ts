@@ -24,6 +24,11 @@ export const FUNCTIONS = 5;
 export const MODULE_VALUE = 6;
 /** Data of a module beside keys that was read over: moduleName. */
 export const MODULE_AUX = 7;
+/** About expectedKeys keys of the database dbIndex follow. */
+export const SIZE = 8;
+
+/** A type, a key and a value take three bytes at least: more keys than the file has room for are not expected. */
+const KEY_BYTES_MIN = 3;
 
 /** What is being read, in the words of redis-check-rdb. */
 export type Step =
@@ -72,6 +77,7 @@ export class RdbFileReader {
   readonly library = new RdbString();
   moduleName = '';
   dbIndex = 0;
+  expectedKeys = 0;
   expireAtMs: ExpireAtMs = NO_EXPIRE;
   /** Seconds since the last access, and the LFU counter; -1 where the file does not say. */
   idleSeconds = -1;
@@ -202,9 +208,9 @@ export class RdbFileReader {
       case file.OP_SELECT_DB:
         return this.selectDatabase();
       case file.OP_RESIZE_DB:
-        return this.readNumbers(2);
+        return this.readSize();
       case file.OP_SLOT_INFO:
-        return this.readNumbers(3);
+        return this.readSlotInfo();
       case file.OP_AUX:
         return this.readAux();
       case file.OP_EOF:
@@ -216,9 +222,19 @@ export class RdbFileReader {
     }
   }
 
-  private readNumbers(count: number): undefined {
+  private readSize(): number {
+    const { input } = this;
     this.step = 'read-len';
-    for (let i = 0; i < count; i++) this.input.number();
+    const keys = input.number();
+    // How many of them expire.
+    input.number();
+    this.expectedKeys = Math.min(keys, Math.floor(input.left / KEY_BYTES_MIN));
+    return SIZE;
+  }
+
+  private readSlotInfo(): undefined {
+    this.step = 'read-len';
+    for (let i = 0; i < 3; i++) this.input.number();
   }
 
   private selectDatabase(): number | undefined {

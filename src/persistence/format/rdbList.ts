@@ -8,21 +8,15 @@ import { Quicklist } from '../../types/list/quicklist.js';
 import { ListpackCursor } from '../../types/listpack/cursor.js';
 import { ListpackElement } from '../../types/listpack/element.js';
 import { validate } from '../../types/listpack/format.js';
-import {
-  NODE_LISTPACK,
-  NODE_PLAIN,
-  RDB_LIST,
-  RDB_LIST_QUICKLIST,
-  RDB_LIST_QUICKLIST_2,
-  RDB_LIST_ZIPLIST,
-} from './rdbFormat.js';
+import { NODE_LISTPACK, NODE_PLAIN, RDB_LIST, RDB_LIST_QUICKLIST_2, RDB_LIST_ZIPLIST } from './rdbFormat.js';
 import { type RdbInput, RdbString } from './rdbInput.js';
-import type { LoadedValue } from './rdbLoaded.js';
+import { LoadedBytes, type LoadedValue } from './rdbLoaded.js';
 import type { RdbOutput } from './rdbOutput.js';
 import { Ziplist } from './rdbZiplist.js';
 
 export class RdbLists {
   private readonly config: Config;
+  private readonly bytes = new LoadedBytes();
   private readonly text = new RdbString();
   private readonly entry = new RdbString();
   private readonly cursor = new ListpackCursor();
@@ -55,19 +49,19 @@ export class RdbLists {
   }
 
   read(input: RdbInput, type: number, db: Database): LoadedValue {
+    const { text, cursor } = this;
     const list = new Quicklist(this.config.values['list-max-listpack-size']);
-    switch (type) {
-      case RDB_LIST:
-        for (let left = input.count(); left > 0 && !input.failed; left--) this.readElement(input, list);
-        break;
-      case RDB_LIST_ZIPLIST:
-        this.readZiplist(input, list);
-        break;
-      case RDB_LIST_QUICKLIST:
-        for (let left = input.count(); left > 0 && !input.failed; left--) this.readZiplist(input, list);
-        break;
-      default:
-        for (let left = input.count(); left > 0 && !input.failed; left--) this.readNode(input, list);
+    const count = type === RDB_LIST_ZIPLIST ? 1 : input.count();
+    for (let left = count; left > 0 && !input.failed; left--) {
+      if (type === RDB_LIST) this.readElement(input, list);
+      else if (type !== RDB_LIST_QUICKLIST_2) this.readZiplist(input, list);
+      else if (this.openNode(input, list)) {
+        // Most lists are one node, which then is the value as it is.
+        if (count === 1 && cursor.count > 0 && fitsListpack(list.fill, text.length, cursor.count)) {
+          return this.bytes.set(db, TYPE_LIST, ENCODING_LISTPACK, text.buf, text.start, text.end);
+        }
+        this.takeNode(list);
+      }
     }
     if (list.length === 0) input.fail();
     return new LoadedList(db, list);
@@ -89,17 +83,32 @@ export class RdbLists {
     if (!ziplist.isWhole) input.fail();
   }
 
-  private readNode(input: RdbInput, list: Quicklist): void {
+  /** Reads a node: true when it is a listpack, which is then open; an element that is a node by itself is taken at once. */
+  private openNode(input: RdbInput, list: Quicklist): boolean {
     const container = input.count();
-    if (container === NODE_PLAIN) return this.readElement(input, list);
+    if (container === NODE_PLAIN) {
+      this.readElement(input, list);
+      return false;
+    }
     const { text, cursor } = this;
     input.string(text);
     const { buf, data, start, end } = text;
-    if (input.failed || container !== NODE_LISTPACK || !validate(buf, data, start, end, true)) return input.fail();
-    const { count } = cursor.open(buf, data, start, end);
+    if (input.failed || container !== NODE_LISTPACK || !validate(buf, data, start, end, true)) {
+      input.fail();
+      return false;
+    }
+    cursor.open(buf, data, start, end);
+    return true;
+  }
+
+  /** Puts the listpack that is open behind the others. */
+  private takeNode(list: Quicklist): void {
+    const { cursor, element } = this;
+    const { buf, start, end } = this.text;
+    const { count } = cursor;
     if (fitsListpack(list.fill, end - start, count)) return list.appendListpack(buf, start, end, count);
     // Made under other limits.
-    while (cursor.next()) list.push(cursor.load(this.element), false);
+    while (cursor.next()) list.push(cursor.load(element), false);
   }
 }
 

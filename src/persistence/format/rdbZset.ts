@@ -1,11 +1,12 @@
 /** Sorted sets in the RDB format. */
+import { latin1 } from '../../base/bytes.js';
 import type { Config } from '../../config/config.js';
 import type { Database } from '../../store/database.js';
 import { ByteView, type ExpireAtMs, NO_EXPIRE, type Ref, TYPE_ZSET } from '../../store/types.js';
 import { ListpackCursor } from '../../types/listpack/cursor.js';
 import { putResult } from '../../types/zset/editor.js';
 import { ZSET_LISTPACK, type ZsetLimits } from '../../types/zset/encoding.js';
-import { parseDouble } from '../../types/zset/score.js';
+import { parseDouble, parseShortDecimal } from '../../types/zset/score.js';
 import { SortedSet } from '../../types/zset/sortedSet.js';
 import { RDB_ZSET, RDB_ZSET_2, RDB_ZSET_LISTPACK, RDB_ZSET_ZIPLIST } from './rdbFormat.js';
 import { type RdbInput, RdbString } from './rdbInput.js';
@@ -13,6 +14,9 @@ import { LoadedBytes, type LoadedValue } from './rdbLoaded.js';
 import type { RdbOutput } from './rdbOutput.js';
 import { becomeListpack, openGroups } from './rdbPairs.js';
 import { SLICED_FROM_ELEMENTS, SlicedElements, type SlicedValue } from './rdbSliced.js';
+
+/** Longer texts are no scores. */
+const SCORE_BYTES_MAX = 128;
 
 export class RdbZsets {
   private readonly config: Config;
@@ -106,11 +110,10 @@ export class RdbZsets {
 
 /** The score on which the cursor stands; NaN when it is none. */
 function scoreOf(cursor: ListpackCursor): number {
-  return cursor.isInt ? cursor.int : parseDouble(latin1Of(cursor.text()));
-}
-
-function latin1Of({ buf, start, end }: { buf: Uint8Array; start: number; end: number }): string {
-  return String.fromCharCode(...buf.subarray(start, Math.min(end, start + 128)));
+  if (cursor.isInt) return cursor.int;
+  const { buf, start, end } = cursor.text();
+  const easy = parseShortDecimal(buf, start, end);
+  return Number.isNaN(easy) ? parseDouble(latin1(buf, start, Math.min(end, start + SCORE_BYTES_MAX))) : easy;
 }
 
 /** A sorted set that has been read element by element. */

@@ -15,6 +15,7 @@ import {
   MODULE_AUX,
   MODULE_VALUE,
   RdbFileReader,
+  SIZE,
   shown,
 } from '../format/rdbFileReader.js';
 import type { RdbValues } from '../format/rdbValue.js';
@@ -155,6 +156,7 @@ export class RdbLoader {
 
   #step(): RdbLoaded | Refusal | undefined {
     const reader = this.#reader;
+    const { store } = this.#options;
     switch (reader.next()) {
       case KEY:
         if (!this.#hasToldFacts) this.#tellFacts();
@@ -165,6 +167,9 @@ export class RdbLoader {
         }
         return undefined;
       case DATABASE:
+        return undefined;
+      case SIZE:
+        store.databases[reader.dbIndex].expect(reader.expectedKeys);
         return undefined;
       case FUNCTIONS:
         return this.#leaveOut('a library of functions, for this version has no functions yet');
@@ -266,6 +271,7 @@ export class RdbLoader {
   }
 
   #close(): void {
+    for (const db of this.#options.store.databases) db.expect(0);
     this.#options.files.close(this.#fd);
   }
 }

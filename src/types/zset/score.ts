@@ -31,7 +31,7 @@ export function parseScore(buf: Uint8Array, start: number, end: number): number 
 }
 
 /** Digits with perhaps a sign and a point, few enough to be exact, without a string; NaN for everything else. */
-function parseShortDecimal(buf: Uint8Array, start: number, end: number): number {
+export function parseShortDecimal(buf: Uint8Array, start: number, end: number): number {
   let i = start;
   const first = buf[i];
   if (first === MINUS || first === PLUS) i++;
