@@ -302,6 +302,7 @@ export class Rdb {
         store: server.store,
         values: this.#values,
         summing: config.values.rdbchecksum,
+        sanitizing: config.values['sanitize-dump-payload'] === 'yes',
         accessBits: (idleSeconds, frequency) => {
           if (isLfu) return frequency < 0 ? lfuInitial(nowMs) : (lfuInitial(nowMs) & ~0xff) | frequency;
           if (idleSeconds < 0) return clockNow;

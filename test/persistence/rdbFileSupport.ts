@@ -75,6 +75,7 @@ export interface LoadOptions extends Partial<RdbSource> {
   readonly log?: Log;
   readonly chunkBytes?: number;
   readonly summing?: boolean;
+  readonly sanitizing?: boolean;
   readonly isLfu?: boolean;
 }
 
@@ -87,6 +88,7 @@ export function openLoader(files: FileSystem, store: Store, options: LoadOptions
       store,
       values,
       summing: options.summing ?? true,
+      sanitizing: options.sanitizing ?? false,
       accessBits: (idleSeconds, frequency) => (options.isLfu === true ? frequency : idleSeconds),
       chunkBytes: options.chunkBytes ?? 64,
     },

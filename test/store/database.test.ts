@@ -219,6 +219,30 @@ describe('slots', () => {
 });
 
 describe('the store', () => {
+  it('makes a database as large at once as it is told to expect, until nothing more is expected', () => {
+    for (const expected of [1, 9, 10, 37, 1000, 40_000]) {
+      const store = newStore(1, false, 1);
+      const [db] = store.databases;
+      db.expect(expected);
+      const bytes = db.indexBytes;
+      expect(store.step(100)).toBe(false);
+      for (let i = 0; i < expected; i++) put(db, `k${i}`, 'v');
+      expect(db.indexBytes - bytes).toBeLessThan(bytes / 3 + 1000);
+      store.verify();
+      // With keys it is not made anew.
+      db.expect(10 * expected);
+      expect(db.indexBytes - bytes).toBeLessThan(bytes / 3 + 1000);
+      for (let i = 0; i < expected; i++) put(db, `more${i}`, 'v');
+      for (let i = 0; i < expected; i++) expect(find(db, `k${i}`)).not.toBe(0);
+      store.verify();
+      db.expect(0);
+      for (let i = 0; i < expected; i++) remove(db, `more${i}`);
+      while (store.step(1000));
+      expect(db.indexBytes).toBeLessThan(2 * bytes + 1000);
+      store.verify();
+    }
+  });
+
   it('swaps the contents of two databases', () => {
     const store = newStore(1, false, 2);
     const [a, b] = store.databases;

@@ -30,6 +30,8 @@ export interface RdbLoaderOptions {
   readonly values: RdbValues;
   /** `rdbchecksum` */
   readonly summing: boolean;
+  /** `sanitize-dump-payload yes`: looks at values more closely than their safety needs. */
+  readonly sanitizing: boolean;
   /** The access bits of a key whose idle time (seconds) and LFU counter the file tells, or not (-1). */
   readonly accessBits: (idleSeconds: number, frequency: number) => number;
   readonly chunkBytes?: number;
@@ -86,6 +88,7 @@ export class RdbLoader {
       summing: options.summing,
       ...(options.chunkBytes === undefined ? {} : { chunkBytes: options.chunkBytes }),
     });
+    this.#input.sanitizing = options.sanitizing;
     this.#reader = new RdbFileReader(this.#input, options.values, options.store.databases);
     this.#startMs = options.clock.nowMs();
   }
