@@ -166,7 +166,9 @@ describe('an RDB file', () => {
     ]) {
       expect(log.has(`Left out of what is loaded from ${DUMP}: ${what}`)).toBe(true);
     }
-    expect(log.has(`5 things in the file were left out, see above: the file stays as ${DUMP}.left-out`)).toBe(true);
+    expect(log.has(`Things left out of what was loaded, as told above: 5. The file stays as ${DUMP}.left-out`)).toBe(
+      true,
+    );
     expect(files.text(`${DUMP}.left-out`)).toBe(files.text(DUMP));
     // Again, as after a restart; and beside another file that was kept before.
     expect(keysOf(files).keys).toBe(2);

@@ -237,8 +237,8 @@ export class RdbLoader {
       log('notice', 'RDB file was saved with checksum disabled: no check performed.');
     }
     if (this.#leftOut > 0) {
-      const kept = `the file stays as ${this.#source.path}${LEFT_OUT_SUFFIX} until you remove it`;
-      log('warning', `${this.#leftOut} things in the file were left out, see above: ${kept}`);
+      const kept = `The file stays as ${this.#source.path}${LEFT_OUT_SUFFIX} until you remove it`;
+      log('warning', `Things left out of what was loaded, as told above: ${this.#leftOut}. ${kept}`);
     }
     const endAt = this.#input.offset;
     if (endAt < this.sizeBytes && !this.#source.isPreamble) {
