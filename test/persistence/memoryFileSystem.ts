@@ -73,6 +73,7 @@ export class MemoryFileSystem implements FileSystem {
       stat: (file) => this.stat(file),
       list: (directory) => this.list(directory),
       rename: (from, to) => this.rename(from, to),
+      link: (file, name) => this.link(file, name),
       remove: (file) => this.remove(file),
       makeDirectory: (directory) => this.makeDirectory(directory),
       syncDirectory: (directory) => this.syncDirectory(directory),
