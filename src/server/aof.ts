@@ -135,7 +135,7 @@ export class Aof implements PropagationSink {
   }
 
   #openFolder(loading: boolean): AofFiles | Refusal {
-    const { config, disk, executor } = this.#host;
+    const { config, disk, executor, snapshots } = this.#host;
     const { values } = config;
     const files = AofFiles.open(
       {
@@ -146,6 +146,7 @@ export class Aof implements PropagationSink {
         appendDirName: values.appenddirname,
         appendFileName: values.appendfilename,
         keepsHistory: values['aof-disable-auto-gc'],
+        ...(values['aof-use-rdb-preamble'] ? { emptyBase: () => snapshots.emptyBase() } : {}),
       },
       loading,
     );

@@ -81,8 +81,9 @@ export class Cron {
     // Expired keys were propagated, and everysec has its second: also when no client says anything.
     server.aof.flush();
     if (server.cronPaused) return;
-    server.rdb.tick();
+    // A rewrite that waits begins before a save that waits, as in Redis.
     server.aof.tick();
+    server.rdb.tick();
     if (nowMs - this.#lastSampleMs >= RATE_SAMPLE_MS) {
       this.#lastSampleMs = nowMs;
       server.rateMeter.sample(nowMs, server.stats);

@@ -9,6 +9,7 @@ import type { Config } from '../config/config.js';
 import type { Executor } from '../exec/executor.js';
 import { AofSnapshot } from '../persistence/format/aofSnapshot.js';
 import type { RdbFileFacts } from '../persistence/format/rdbFileFormat.js';
+import { RdbFileWriter } from '../persistence/format/rdbFileWriter.js';
 import { RdbSnapshot } from '../persistence/format/rdbSnapshot.js';
 import { RdbValues } from '../persistence/format/rdbValue.js';
 import type { SnapshotWalk } from '../persistence/format/snapshotWalk.js';
@@ -96,6 +97,17 @@ export class Snapshots {
     if (format !== 'commands') return new RdbSnapshot(store, this.#values, this.facts(purpose, aux), take);
     const facts = { nowMs: clock.nowMs(), stamped: config.values['aof-timestamp-enabled'] };
     return new AofSnapshot(store, config, facts, take);
+  }
+
+  /** The bytes of an RDB file without data, for the base of a new append-only file. */
+  emptyBase(): Buffer {
+    const parts: Buffer[] = [];
+    const writer = new RdbFileWriter(this.#values, this.facts('rewrite'), (buf, length) => {
+      parts.push(Buffer.from(buf.subarray(0, length)));
+    });
+    writer.begin();
+    writer.finish();
+    return Buffer.concat(parts);
   }
 
   /** What the head of the file says. */

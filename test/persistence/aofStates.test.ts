@@ -56,6 +56,16 @@ const STARTED = 'Background append only file rewriting started';
 const SCHEDULED = 'Background append only file rewriting scheduled';
 const ALREADY = 'ERR Background append only file rewriting already in progress';
 
+describe('a new folder', () => {
+  it('begins with an RDB file without data, or with no commands', async () => {
+    const rdb = await subject({ ...ON, 'aof-use-rdb-preamble': 'yes' });
+    expect(files(rdb)).toEqual(['appendonly.aof.1.base.rdb', 'appendonly.aof.1.incr.aof', 'appendonly.aof.manifest']);
+    expect(rdb.disk.text(`${FOLDER}/appendonly.aof.1.base.rdb`)).toMatch(/^REDIS0010.*aof-base\xc0\x01\xff.{8}$/s);
+    const commands = await subject(ON);
+    expect(commands.disk.text(`${FOLDER}/appendonly.aof.1.base.aof`)).toBe('');
+  });
+});
+
 describe('BGREWRITEAOF', () => {
   it('is refused while one is under way, until its base is on disk and counts', async () => {
     const it = await subject(ON);

@@ -20,7 +20,7 @@ import {
 } from '../format/aofManifest.js';
 import { type AofFolderOptions, AofManifestFile } from './aofManifestFile.js';
 import { AofRotation } from './aofRotation.js';
-import { errorText, type FileSystem } from './fileSystem.js';
+import { errorText, type FileSystem, writeSynced } from './fileSystem.js';
 import { type ProcessTable, releaseLock, takeLock } from './folderLock.js';
 import { isRefusal, type LogSink, type Refusal, refuse } from './logSink.js';
 
@@ -28,6 +28,8 @@ export interface AofFilesOptions extends AofFolderOptions {
   readonly processes: ProcessTable;
   /** History files stay until somebody deletes them, `aof-disable-auto-gc`. */
   readonly keepsHistory?: boolean;
+  /** An RDB file without data, for the base of a new folder; by default it has no commands instead. */
+  readonly emptyBase?: () => Uint8Array;
 }
 
 /** A file to load at start. */
@@ -133,11 +135,11 @@ export class AofFiles {
     if (failure !== undefined) return failure;
     let manifest = this.manifest;
     if (manifest.base === undefined && manifest.incr.length === 0) {
-      manifest = withNewBase(manifest, appendFileName, 'aof');
+      const { emptyBase } = this.#options;
+      manifest = withNewBase(manifest, appendFileName, emptyBase === undefined ? 'aof' : 'rdb');
       const name = manifest.base?.name ?? '';
-      const fd = this.#openFile(name, 'create');
-      if (typeof fd !== 'number') return fd;
-      this.#files.close(fd);
+      const refused = this.#writeBase(name, emptyBase?.() ?? new Uint8Array());
+      if (refused !== undefined) return refused;
       this.#log('notice', `Creating AOF base file ${name} on server start`);
     }
     const isNew = manifest.incr.length === 0;
@@ -148,7 +150,7 @@ export class AofFiles {
         `The AOF file ${this.#pathOf(name)} holds data, but the manifest does not name it. Move it elsewhere.`,
       );
     }
-    const fd = this.#openFile(name, 'append');
+    const fd = this.#openFile(name);
     if (typeof fd !== 'number') return fd;
     const unsaved = manifest === this.manifest ? undefined : (this.#syncNames() ?? this.#place.persist(manifest));
     if (unsaved !== undefined) {
@@ -290,6 +292,15 @@ export class AofFiles {
     return undefined;
   }
 
+  #writeBase(name: string, bytes: Uint8Array): Refusal | undefined {
+    try {
+      writeSynced(this.#files, this.#pathOf(name), bytes);
+      return undefined;
+    } catch (error) {
+      return this.#refuse(`Can't open the append-only file ${name}: ${errorText(error)}`);
+    }
+  }
+
   #syncNames(): Refusal | undefined {
     try {
       this.#files.syncDirectory(this.folder);
@@ -299,9 +310,9 @@ export class AofFiles {
     }
   }
 
-  #openFile(name: string, mode: 'append' | 'create'): number | Refusal {
+  #openFile(name: string): number | Refusal {
     try {
-      return this.#files.open(this.#pathOf(name), mode);
+      return this.#files.open(this.#pathOf(name), 'append');
     } catch (error) {
       return this.#refuse(`Can't open the append-only file ${name}: ${errorText(error)}`);
     }
