@@ -342,6 +342,8 @@ export class Server implements ServerPort {
       );
     });
     config.onChange('loglevel', (level) => this.#options.logger.setLevel(level));
+    for (const name of ['save', 'stop-writes-on-bgsave-error'] as const)
+      config.onChange(name, () => this.refreshGates());
     config.onChange('port', () => this.#relisten('Unable to listen on this port. Check server logs.'));
     config.onChange('bind', () => this.#relisten('Failed to bind to specified addresses.'));
   }
