@@ -4,8 +4,8 @@
  */
 import { latin1, writeInt } from '../../base/bytes.js';
 import { type Int64, int64OfWords } from '../../base/int64.js';
+import { decompressLzf, LZF_MAX_RATIO } from '../../base/lzf.js';
 import { MAX_BYTES } from '../../store/types.js';
-import { decompressLzf, LZF_MAX_RATIO } from './lzf.js';
 import { ENCODED, ENCODED_INT8, ENCODED_INT16, ENCODED_INT32, ENCODED_LZF, LENGTH_32, LENGTH_64 } from './rdbFormat.js';
 
 const INITIAL_BYTES = 64;
@@ -193,7 +193,7 @@ export class RdbInput {
       into.allocate(0);
       return;
     }
-    if (!decompressLzf(this.buf, this.at - packed, this.at, into.allocate(length), length)) this.fail();
+    if (!decompressLzf(this.buf, this.at - packed, this.at, into.allocate(length), 0, length)) this.fail();
   }
 
   private countUpTo(max: number): number {

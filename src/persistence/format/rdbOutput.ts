@@ -3,7 +3,7 @@ import { parseSafeInt } from '../../base/bytes.js';
 import { copyWords, type DataRange, fillFrom, WORDWISE_MAX } from '../../base/copy.js';
 import { isGrowable } from '../../base/growable.js';
 import { highWord, type Int64, lowWord } from '../../base/int64.js';
-import { LzfCompressor } from './lzf.js';
+import { LzfCompressor } from '../../base/lzf.js';
 import {
   ENCODED_INT8,
   ENCODED_INT16,

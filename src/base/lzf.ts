@@ -1,5 +1,6 @@
 /**
- * LZF, the compression inside RDB files (format by Marc Lehmann's liblzf): literals, and references to what came before.
+ * LZF, the compression of RDB files and of the inner nodes of long lists (format by Marc Lehmann's liblzf): literals, and
+ * references to what came before.
  *
  *   000lllll                     l + 1 literal bytes follow (1 to 32)
  *   lllooooo oooooooo            l + 2 bytes (3 to 8) from o + 1 bytes back (1 to 8192)
@@ -114,24 +115,31 @@ function startsAlike(buf: Uint8Array, a: number, b: number): boolean {
   return buf[a] === buf[b] && buf[a + 1] === buf[b + 1] && buf[a + 2] === buf[b + 2];
 }
 
-/** Writes what buf[start, end) stands for to out[0, length). False when that is not exactly what comes out. */
-export function decompressLzf(buf: Uint8Array, start: number, end: number, out: Uint8Array, length: number): boolean {
-  let at = 0;
+/** Writes what buf[start, end) stands for to out[from, to), which lies elsewhere. False when that is not exactly what comes out. */
+export function decompressLzf(
+  buf: Uint8Array,
+  start: number,
+  end: number,
+  out: Uint8Array,
+  from: number,
+  to: number,
+): boolean {
+  let at = from;
   let i = start;
   while (i < end) {
     const control = buf[i++];
     if (control < MAX_LITERALS) {
       const literals = control + 1;
-      if (i + literals > end || at + literals > length) return false;
+      if (i + literals > end || at + literals > to) return false;
       for (let n = 0; n < literals; n++) out[at++] = buf[i++];
       continue;
     }
     let copied = (control >> 5) + 2;
     if (copied === 9) copied += i < end ? buf[i++] : 0;
     if (i >= end) return false;
-    let from = at - (((control & 31) << 8) | buf[i++]) - 1;
-    if (from < 0 || at + copied > length) return false;
-    for (let n = 0; n < copied; n++) out[at++] = out[from++];
+    let place = at - (((control & 31) << 8) | buf[i++]) - 1;
+    if (place < from || at + copied > to) return false;
+    for (let n = 0; n < copied; n++) out[at++] = out[place++];
   }
-  return at === length;
+  return at === to;
 }
