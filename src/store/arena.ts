@@ -110,6 +110,8 @@ export class Arena {
   reset(): void {
     this.classes.fill(NO_CLASS);
     this.roomy.fill(NONE);
+    // No page is being evacuated any more, whoever may still ask by an old reference.
+    this.next.fill(NONE);
     this.segments.reset();
     this.usedBytes = 0;
     this.usedBlocks = 0;

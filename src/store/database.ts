@@ -11,6 +11,7 @@
  * changes the object behind an entry's handle asks for that itself: {@link Database.keep}.
  */
 import { assert } from '../base/assert.js';
+import type { Blocks } from './blocks.js';
 import { Elements } from './elements.js';
 import { EXPIRE_UNITS, EXPIRES, HANDLE, SLOT_UNITS } from './entry.js';
 import { ExpiryWheel } from './expiry.js';
@@ -145,6 +146,11 @@ export class Database extends Keyspace {
   /** Elements for a large collection of this store; whoever drops them without giving them to a key releases them. */
   newElements(): Elements {
     return new Elements(this.memory);
+  }
+
+  /** Memory for values of this store that lay out their bytes themselves. */
+  get blocks(): Blocks {
+    return this.memory.blocks;
   }
 
   /** An object that is a key's value changed its {@link StoredObject.bytesUsed}. */

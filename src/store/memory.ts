@@ -5,6 +5,7 @@
 
 import { Copier } from '../base/copy.js';
 import { Arena } from './arena.js';
+import { Blocks } from './blocks.js';
 import { ChunkPool } from './buckets.js';
 import {
   ELEMENTS,
@@ -34,6 +35,9 @@ import { ByteView, type Ref, StoreFullError } from './types.js';
 /** What a handle takes in an entry: itself, and the bytes to the next word. */
 export const HANDLE_AREA_BYTES = 7;
 
+/** So many blocks are freed in the time that a bucket takes. */
+const BLOCKS_PER_UNIT = 8;
+
 /** Shorter values are copied out of a buffer on offer. */
 const ADOPT_FROM_BYTES = 256 << 10;
 
@@ -43,6 +47,7 @@ export class Memory {
   readonly arena: Arena;
   readonly released = new Released();
   readonly objects = new ObjectTable(this.released);
+  readonly blocks: Blocks;
   readonly reader: EntryReader;
   readonly hasher: Hasher;
   readonly fetcher: Fetcher;
@@ -68,6 +73,7 @@ export class Memory {
   constructor(k0: number, k1: number, clusterMode: boolean, maxSegments = MAX_SEGMENTS) {
     this.arena = new Arena(maxSegments);
     this.words = this.arena.words;
+    this.blocks = new Blocks(this.arena, this.objects);
     this.fetcher = new Fetcher(this.words);
     this.reader = new EntryReader(this.arena, this.objects);
     this.hasher = new Hasher(k0, k1);
@@ -236,22 +242,23 @@ export class Memory {
 
   /** After a database was cleared: if nothing else is alive, all memory goes back without a look at each entry. */
   discardIfDead(): void {
-    if (this.cuts > 0 || this.graveyard.length === 0 || this.buried + this.elementCount !== this.arena.usedBlocks)
-      return;
-    for (const dead of this.graveyard) dead.discard();
+    const dead = this.buried + this.elementCount + this.blocks.arenaBlocks;
+    if (this.cuts > 0 || this.graveyard.length === 0 || dead !== this.arena.usedBlocks) return;
+    for (const table of this.graveyard) table.discard();
     this.graveyard.length = 0;
     this.buried = 0;
     this.elementCount = 0;
     this.elementPool.bytesUsed = 0;
     this.objects.reset();
+    this.blocks.reset();
     this.arena.reset();
   }
 
-  /** Frees up to `units` buckets of buried tables, then spare memory. Answers whether more remains. */
+  /** Frees up to `units` buckets of buried tables, then blocks of dropped values, then spare memory. Answers whether more remains. */
   reap(units: number): boolean {
     const last = this.graveyard.length - 1;
     if (last < 0) {
-      if (this.arena.trim(this.released)) return true;
+      if (this.blocks.reap(units * BLOCKS_PER_UNIT) || this.arena.trim(this.released)) return true;
       this.released.collect();
       return false;
     }
@@ -270,13 +277,14 @@ export class Memory {
     for (const table of this.graveyard) visit(table);
   }
 
-  /** Whether tables wait to be freed. */
+  /** Whether tables or blocks wait to be freed. */
   get reaping(): boolean {
-    return this.graveyard.length > 0;
+    return this.graveyard.length > 0 || this.blocks.isReaping;
   }
 
   /** Bytes of all that is kept: entries, objects and the index. A few additions, so that it may be asked at every command. */
   get bytesUsed(): number {
-    return this.arena.usedBytes + this.objects.bytesUsed + this.pool.bytesUsed + this.elementPool.bytesUsed;
+    const { arena, objects, blocks, pool, elementPool } = this;
+    return arena.usedBytes + objects.bytesUsed + blocks.bytesUsed + pool.bytesUsed + elementPool.bytesUsed;
   }
 }

@@ -13,7 +13,7 @@ import { assert } from '../base/assert.js';
 import { allocateBytes, GROWABLE_FROM_BYTES, grownInPlace, isGrowable } from '../base/growable.js';
 import { Lease } from '../base/lease.js';
 import type { Released } from './released.js';
-import { type Ref, StoreFullError } from './types.js';
+import { type BlockRecord, type Ref, StoreFullError } from './types.js';
 
 /** What a handle may lead to. */
 export interface StoredObject {
@@ -33,8 +33,8 @@ export interface StoredObject {
    * begins, and is answered at the end or when the object was released meanwhile. Throws StoreFullError.
    */
   relocate?(cursor: number): number;
-  /** Checks its invariants and visits its elements. */
-  verify?(visit: (ref: Ref) => void): void;
+  /** Checks its invariants and visits its elements and its blocks (blocks.ts). */
+  verify?(visit: (ref: Ref) => void, visitBlock: (record: BlockRecord) => void): void;
 }
 
 /** What an object costs beside its payload: the wrapper objects and its place in the table. */

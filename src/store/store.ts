@@ -5,7 +5,7 @@ import { Database } from './database.js';
 import { Defragmenter } from './defrag.js';
 import { Memory } from './memory.js';
 import type { StoredObject } from './objects.js';
-import type { Ref } from './types.js';
+import type { BlockRecord, Ref } from './types.js';
 
 export interface StoreOptions {
   /** How many databases SELECT reaches. */
@@ -49,7 +49,7 @@ export class Store {
 
   /**
    * What the arena can hold at the most: keys, values of up to 64 KiB and the elements of large collections. Longer
-   * values, large lists and streams lie outside.
+   * values and streams lie outside.
    */
   get limitBytes(): number {
     return this.memory.arena.segments.limitBytes;
@@ -127,14 +127,24 @@ export class Store {
       elements++;
       visit(ref);
     };
+    const records = new Set<BlockRecord>();
+    const visitBlock = (record: BlockRecord): void => {
+      assert(!records.has(record), 'a block belongs to one value');
+      records.add(record);
+      const taken = record.isOutside ? handles : blocks;
+      assert(!taken.has(record.block), 'a block has one record');
+      taken.add(record.block);
+    };
     for (const database of this.databases) database.verify(visit);
     this.memory.forEachBuried((table) => table.forEachUndrained(visit));
     let elementIndexBytes = 0;
     // Elements that are large strings are found on the way: the list grows.
     for (const object of collections) {
-      object.verify?.(visitElement);
+      object.verify?.(visitElement, visitBlock);
       elementIndexBytes += object.indexBytes ?? 0;
     }
+    this.memory.blocks.forEachDropped((value) => value.verify(visitElement, visitBlock));
+    assert(records.size === this.memory.blocks.count, `${records.size} blocks, counted ${this.memory.blocks.count}`);
     assert(elements === this.memory.elementCount, `${elements} elements, counted ${this.memory.elementCount}`);
     let indexBytes = elementIndexBytes;
     for (const database of this.databases) indexBytes += database.indexBytes;

@@ -77,6 +77,13 @@ export interface Cut {
   onEnd: (() => void) | undefined;
 }
 
+/** Who knows a block of bytes (blocks.ts): made by its owner, filled in there. */
+export interface BlockRecord {
+  /** The block's reference, or with {@link isOutside} the handle of an object. */
+  block: number;
+  isOutside: boolean;
+}
+
 /** Thrown before anything changed when no memory is left: by the reference space (32 GiB) or by the machine. */
 export class StoreFullError extends Error {
   override name = 'StoreFullError';
