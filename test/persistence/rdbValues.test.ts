@@ -69,7 +69,7 @@ const makers: Record<string, Make> = {
     const lists = new Lists(config);
     const words = Array.from({ length: size }, () => word(random));
     const bytes = words.reduce((sum, each) => sum + each.length, 0);
-    lists.begin(bytes, size);
+    lists.begin(db, bytes, size);
     for (const each of words) lists.add(lists.element.set(each, 0, each.length), false);
     lists.create(db, key, 0, key.length);
   },

@@ -178,6 +178,7 @@ function storeList(ctx: CommandContext, i: number, output: readonly (Text | unde
   if (output.length > 0) {
     const elements = output.map((text) => fromLatin1(text ?? ''));
     lists.begin(
+      db,
       elements.reduce((sum, element) => sum + element.length, 0),
       elements.length,
     );

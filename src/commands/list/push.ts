@@ -22,7 +22,7 @@ export function pushElement(ctx: CommandContext, i: number, element: ListpackEle
   const ref = ctx.lookupWrite(i);
   const bytes = element.end - element.start;
   if (ref === 0) {
-    lists.begin(bytes, 1);
+    lists.begin(db, bytes, 1);
     lists.add(element, atHead);
     createList(ctx, i);
   } else {
@@ -44,7 +44,7 @@ function runPush(ctx: CommandContext, atHead: boolean, onlyExisting: boolean): v
   let length = added;
   const { element } = lists;
   if (ref === 0) {
-    lists.begin(bytes, added);
+    lists.begin(db, bytes, added);
     for (let i = 2; i < argc; i++) lists.add(element.set(buf, start[i], end[i]), atHead);
     createList(ctx, 1);
   } else {

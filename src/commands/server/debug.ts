@@ -2,6 +2,7 @@
 import { globMatch } from '../../base/glob.js';
 import { parseMemory } from '../../config/units.js';
 import * as errors from '../../resp/errors.js';
+import { DEFAULT_ALONE_FROM_BYTES } from '../../store/blocks.js';
 import { NO_EXPIRE } from '../../store/types.js';
 import { ADMIN, LOADING, NOSCRIPT, PROTECTED, STALE } from '../command.js';
 import type { CommandContext } from '../context.js';
@@ -178,11 +179,14 @@ const FOUR_GIB = 1n << 32n;
 /** How close to it an element may come: headers have to fit too. */
 const PACKED_LIMIT = FOUR_GIB - (1n << 20n);
 
-/** Elements of any length are kept in the same way; the limit is only checked. */
+/** From how many bytes on an element of a long list gets a node to itself; 0 for the default. */
 function setPackedThreshold(ctx: CommandContext): void {
   const bytes = parseMemory(ctx.argText(2));
-  if (bytes !== undefined && bytes <= PACKED_LIMIT) return ctx.reply.ok();
-  ctx.reply.error('ERR argument must be a memory value bigger than 1 and smaller than 4gb');
+  if (bytes === undefined || bytes > PACKED_LIMIT) {
+    return ctx.reply.error('ERR argument must be a memory value bigger than 1 and smaller than 4gb');
+  }
+  ctx.db.blocks.aloneFromBytes = bytes === 0n ? DEFAULT_ALONE_FROM_BYTES : Number(bytes);
+  ctx.reply.ok();
 }
 
 /** Bytes of what a key is made of, as DEBUG STRUCTSIZE of Redis tells it of its own. */

@@ -3,6 +3,7 @@ import * as errors from '../../resp/errors.js';
 import { idleSeconds } from '../../store/accessClock.js';
 import type { Database } from '../../store/database.js';
 import { type Ref, TYPE_SET, TYPE_STRING } from '../../store/types.js';
+import type { Quicklist } from '../../types/list/quicklist.js';
 import { isSharedInteger } from '../../types/string/encoding.js';
 import { parseIntArgument } from '../connection/arguments.js';
 import type { CommandContext } from '../context.js';
@@ -42,22 +43,22 @@ function isShared(ctx: CommandContext, ref: Ref): boolean {
   return isSharedInteger(buf, start, end);
 }
 
-/** Of the nodes of a long list; none of them is ever compressed. */
-function nodeFigures(ctx: CommandContext, ref: Ref): string {
-  const list = ctx.lists.open(ctx.db, ref);
-  let nodes = 0;
+/** Of the nodes of a long list. */
+function nodeFigures({ db }: CommandContext, ref: Ref): string {
+  const list = db.object(ref) as Quicklist;
   let bytes = 0;
-  let node: unknown;
-  for (let more = list.seek(0); more; more = list.next()) {
-    if (list.at === node) continue;
-    node = list.at;
-    nodes++;
-    bytes += list.at.end - list.at.start;
-  }
+  for (let node = list.firstNode; node !== undefined; node = node.next) bytes += list.serializedBytes(node);
   return (
-    ` ql_nodes:${nodes} ql_avg_node:${(list.length / nodes).toFixed(2)} ` +
-    `ql_listpack_max:${ctx.server.config.values['list-max-listpack-size']} ql_compressed:0 ql_uncompressed_size:${bytes}`
+    ` ql_nodes:${list.nodeCount} ql_avg_node:${hundredths(list.length, list.nodeCount)} ` +
+    `ql_listpack_max:${list.fill} ql_compressed:${list.depth > 0 ? 1 : 0} ql_uncompressed_size:${bytes}`
   );
+}
+
+/** The quotient with two digits, as C prints it: a half goes to the even digit. */
+function hundredths(a: number, b: number): string {
+  const exact = (a * 100) / b;
+  const isOddHalf = exact % 2 === 0.5;
+  return ((isOddHalf ? Math.floor(exact) : Math.round(exact)) / 100).toFixed(2);
 }
 
 /** DEBUG SDSLEN key */

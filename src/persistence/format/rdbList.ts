@@ -3,7 +3,9 @@ import type { Config } from '../../config/config.js';
 import type { Database } from '../../store/database.js';
 import { type ExpireAtMs, type Ref, TYPE_LIST } from '../../store/types.js';
 import { fitsListpack } from '../../types/list/limits.js';
+import type { ListNode } from '../../types/list/listNode.js';
 import { ENCODING_LISTPACK, ENCODING_QUICKLIST } from '../../types/list/lists.js';
+import { NodeListpack } from '../../types/list/nodeListpack.js';
 import { Quicklist } from '../../types/list/quicklist.js';
 import { ListpackCursor } from '../../types/listpack/cursor.js';
 import { ListpackElement } from '../../types/listpack/element.js';
@@ -17,6 +19,7 @@ import { Ziplist } from './rdbZiplist.js';
 export class RdbLists {
   private readonly config: Config;
   private readonly bytes = new LoadedBytes();
+  private nodes: NodeListpack | undefined;
   private readonly text = new RdbString();
   private readonly entry = new RdbString();
   private readonly cursor = new ListpackCursor();
@@ -35,13 +38,20 @@ export class RdbLists {
     }
     const list = db.object(ref) as Quicklist;
     out.count(list.nodeCount);
-    for (let more = list.seek(0); more; ) {
-      const { buf, start, end } = list.current;
-      out.count(NODE_LISTPACK);
-      out.string(buf, start, end);
-      list.current.last();
-      more = list.next();
+    for (let node = list.firstNode; node !== undefined; node = node.next) this.writeNode(out, list, node);
+  }
+
+  private writeNode(out: RdbOutput, list: Quicklist, node: ListNode): void {
+    out.count(node.isBare ? NODE_PLAIN : NODE_LISTPACK);
+    if (node.packedBytes > 0 && !node.isBare) {
+      const { blocks } = list;
+      const from = blocks.base(node);
+      return out.compressedString(blocks.buf(node), from, from + node.packedBytes, node.bytes);
     }
+    const cursor = list.look(node);
+    if (!node.isBare) return out.string(cursor.buf, cursor.start, cursor.end);
+    cursor.first();
+    out.view(cursor.text());
   }
 
   slice(): undefined {
@@ -49,8 +59,23 @@ export class RdbLists {
   }
 
   read(input: RdbInput, type: number, db: Database): LoadedValue {
+    const { values } = this.config;
+    this.nodes ??= new NodeListpack(db.blocks);
+    const list = new Quicklist(this.nodes, values['list-max-listpack-size'], values['list-compress-depth']);
+    try {
+      const only = this.readNodes(input, type, db, list);
+      if (only !== undefined) return only;
+    } catch (error) {
+      list.release();
+      throw error;
+    }
+    if (list.length === 0) input.fail();
+    return new LoadedList(db, list);
+  }
+
+  /** Answers the value itself when it is one listpack; else its elements are in the list. */
+  private readNodes(input: RdbInput, type: number, db: Database, list: Quicklist): LoadedValue | undefined {
     const { text, cursor } = this;
-    const list = new Quicklist(this.config.values['list-max-listpack-size']);
     const count = type === RDB_LIST_ZIPLIST ? 1 : input.count();
     for (let left = count; left > 0 && !input.failed; left--) {
       if (type === RDB_LIST) this.readElement(input, list);
@@ -63,8 +88,7 @@ export class RdbLists {
         this.takeNode(list);
       }
     }
-    if (list.length === 0) input.fail();
-    return new LoadedList(db, list);
+    return undefined;
   }
 
   private readElement(input: RdbInput, list: Quicklist): void {
@@ -86,13 +110,13 @@ export class RdbLists {
   /** Reads a node: true when it is a listpack, which is then open; an element that is a node by itself is taken at once. */
   private openNode(input: RdbInput, list: Quicklist): boolean {
     const container = input.count();
-    if (container === NODE_PLAIN) {
-      this.readElement(input, list);
-      return false;
-    }
     const { text, cursor } = this;
     input.string(text);
     const { buf, data, start, end } = text;
+    if (container === NODE_PLAIN && !input.failed) {
+      list.appendAlone(this.element.set(buf, start, end));
+      return false;
+    }
     if (input.failed || container !== NODE_LISTPACK || !validate(buf, data, start, end, true)) {
       input.fail();
       return false;
@@ -128,8 +152,14 @@ class LoadedList implements LoadedValue {
       return db.putObject(TYPE_LIST, ENCODING_QUICKLIST, kbuf, ks, ke, list, expireAtMs);
     }
     const { buf, start, end } = only;
-    return db.putTyped(TYPE_LIST, ENCODING_LISTPACK, kbuf, ks, ke, buf, start, end, expireAtMs);
+    try {
+      return db.putTyped(TYPE_LIST, ENCODING_LISTPACK, kbuf, ks, ke, buf, start, end, expireAtMs);
+    } finally {
+      list.release();
+    }
   }
 
-  discard(): void {}
+  discard(): void {
+    this.list.release();
+  }
 }

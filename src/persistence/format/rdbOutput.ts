@@ -96,6 +96,15 @@ export class RdbOutput {
     this.bytes(buf, start, end);
   }
 
+  /** A string of `length` bytes that has been compressed: as it is, whatever `rdbcompression` says. */
+  compressedString(buf: Uint8Array, start: number, end: number, length: number): void {
+    this.reserve(LZF_HEADER_MAX);
+    this.buf[this.length++] = ENCODED_LZF;
+    this.length = writeLength(this.buf, this.length, end - start);
+    this.length = writeLength(this.buf, this.length, length);
+    this.bytes(buf, start, end);
+  }
+
   /** The same; a short one is copied without garbage. */
   view({ buf, data, start, end }: DataRange): void {
     const length = end - start;

@@ -1,4 +1,4 @@
-/** How large the listpacks of a list may grow: what `list-max-listpack-size` means. */
+/** How large the listpacks of a list may grow, and which of them are compressed: what the list-* directives mean. */
 
 /** Bytes that -1, -2 ... -5 stand for. */
 const SIZE_LEVELS = [4096, 8192, 16384, 32768, 65536] as const;
@@ -6,6 +6,19 @@ const SIZE_LEVELS = [4096, 8192, 16384, 32768, 65536] as const;
 const SAFETY_BYTES = 8192;
 /** What an element is taken to cost beside its bytes. */
 export const ELEMENT_OVERHEAD_BYTES = 8;
+/** The largest values that a list keeps of its directives. */
+const MAX_FILL = 32767;
+const MAX_DEPTH = 65535;
+
+/** The value of list-max-listpack-size that counts. */
+export function clampFill(fill: number): number {
+  return Math.max(-SIZE_LEVELS.length, Math.min(fill, MAX_FILL));
+}
+
+/** The value of list-compress-depth that counts. */
+export function clampDepth(depth: number): number {
+  return Math.min(depth, MAX_DEPTH);
+}
 
 /** The most bytes of one listpack under the directive's value. */
 export function maxListpackBytes(fill: number): number {

@@ -18,6 +18,7 @@ import { ListpackElement } from '../listpack/element.js';
 import { EntryListpack } from '../listpack/entryListpack.js';
 import { EMPTY_BYTES } from '../listpack/format.js';
 import { fitsListpack, maxListpackBytes, maxListpackCount } from './limits.js';
+import { NodeListpack } from './nodeListpack.js';
 import { Quicklist } from './quicklist.js';
 
 export const ENCODING_LISTPACK = 0;
@@ -35,10 +36,12 @@ export class Lists {
   private readonly config: Config;
   private readonly small = new EntryListpack();
   private readonly builder = new BufferListpack();
+  private nodes: NodeListpack | undefined;
+  /** A long list that has been begun and not yet been given to a key. */
+  private begun: Quicklist | undefined;
   private large: Quicklist | undefined;
   private db: Database | undefined;
   private ref: Ref = 0;
-  private bytesBefore = 0;
   private taken: Uint8Array = Buffer.alloc(256);
 
   constructor(config: Config) {
@@ -59,7 +62,6 @@ export class Lists {
       this.small.openEntry(db, ref);
     } else {
       this.large = db.object(ref) as Quicklist;
-      this.bytesBefore = this.large.bytesUsed;
     }
     return this;
   }
@@ -116,13 +118,18 @@ export class Lists {
     if (fitsListpack(fill, this.small.byteLength + bytes, this.small.count + count)) return;
     const db = this.db!;
     const { buf, start, end } = this.small;
-    const large = new Quicklist(fill);
+    const large = this.newList(db);
     large.appendListpack(buf, start, end, this.small.count);
     const key = db.readKey(this.ref);
     const expireAtMs = db.expireAtMs(this.ref);
     this.ref = db.putObject(TYPE_LIST, ENCODING_QUICKLIST, key.buf, key.start, key.end, large, expireAtMs);
     this.large = large;
-    this.bytesBefore = large.bytesUsed;
+  }
+
+  private newList(db: Database): Quicklist {
+    this.nodes ??= new NodeListpack(db.blocks);
+    const { values } = this.config;
+    return new Quicklist(this.nodes, values['list-max-listpack-size'], values['list-compress-depth']);
   }
 
   push(element: ListpackElement, atHead: boolean): void {
@@ -158,7 +165,7 @@ export class Lists {
   }
 
   /**
-   * Ends what changed the list: the books are balanced, and an empty list goes. Answers whether the list is empty, and gone.
+   * Ends what changed the list: nodes are compressed again, and an empty list goes. Answers whether the list is empty, and gone.
    * With `shrinking` a quicklist that has become short becomes a listpack again.
    */
   close(shrinking: boolean): boolean {
@@ -170,11 +177,11 @@ export class Lists {
       db.delete(this.ref);
       return true;
     }
-    db.adjustObject(large.bytesUsed - this.bytesBefore);
     if (large.length === 0) {
       db.delete(this.ref);
       return true;
     }
+    large.settle();
     if (shrinking && large.nodeCount === 1) this.shrink(large);
     return false;
   }
@@ -189,7 +196,8 @@ export class Lists {
     const db = this.db!;
     const key = db.readKey(this.ref);
     const expireAtMs = db.expireAtMs(this.ref);
-    const { buf, start, end } = listpack;
+    // The bytes go with the list while the entry takes them.
+    const { buf, start, end } = this.builder.assign(listpack.buf, listpack.start, listpack.end);
     this.ref = db.putTyped(TYPE_LIST, ENCODING_LISTPACK, key.buf, key.start, key.end, buf, start, end, expireAtMs);
     this.large = undefined;
   }
@@ -197,24 +205,25 @@ export class Lists {
   // ---------------------------------------------------------------- new lists
 
   /** Begins a new list, which {@link create} gives to a key; in between elements are added. `bytes`, `count`: prepareFor. */
-  begin(bytes: number, count: number): void {
-    const { fill } = this;
-    this.large = fitsListpack(fill, EMPTY_BYTES + bytes, count) ? undefined : new Quicklist(fill);
+  begin(db: Database, bytes: number, count: number): void {
+    // One that memory did not suffice for.
+    this.begun?.release();
+    this.begun = fitsListpack(this.fill, EMPTY_BYTES + bytes, count) ? undefined : this.newList(db);
     this.builder.empty();
   }
 
   /** Adds an element to the list that has been begun. */
   add(element: ListpackElement, atHead: boolean): void {
-    if (this.large !== undefined) this.large.push(element, atHead);
+    if (this.begun !== undefined) this.begun.push(element, atHead);
     else if (atHead) this.builder.prepend(element);
     else this.builder.append(element);
   }
 
   /** Gives the list that has been begun to a key. */
   create(db: Database, kbuf: Uint8Array, ks: number, ke: number, expireAtMs: ExpireAtMs = NO_EXPIRE): Ref {
-    if (this.large !== undefined) {
-      return db.putObject(TYPE_LIST, ENCODING_QUICKLIST, kbuf, ks, ke, this.large, expireAtMs);
-    }
+    const { begun } = this;
+    this.begun = undefined;
+    if (begun !== undefined) return db.putObject(TYPE_LIST, ENCODING_QUICKLIST, kbuf, ks, ke, begun, expireAtMs);
     const { buf, start, end } = this.builder;
     return db.putTyped(TYPE_LIST, ENCODING_LISTPACK, kbuf, ks, ke, buf, start, end, expireAtMs);
   }

@@ -1,91 +1,86 @@
 /**
- * A long list: a chain of listpacks, each small enough to be changed cheaply.
+ * A long list: elements in the listpacks of a chain of nodes (nodeChain.ts).
  *
  *   head                                                       tail
  *    v                                                           v
- *   node <──> node <──> node <──> ... <──> node <──> node <──> node        node: a listpack in memory of its own,
- *              ^                                                           the number of its elements
- *           current, at one of its elements
+ *   node <──> node <──> node <──> ... <──> node <──> node <──> node        node: as many elements as the limits allow,
+ *              ^                                                           or one that is too large for them
+ *           cursor, at one of its elements
  *
- * The list is also a cursor: it stands on an element of one node, and {@link current} is the listpack there. Edits at the cursor
- * leave it where their comments say.
+ * The cursor that walks and edits ({@link NodeListpack}) is shared by all lists of a server: a list that is looked at begins
+ * with a seek. Edits at the cursor leave it where their comments say.
  *
- * Invariants: no node is empty; `length` is the sum over the nodes; a node's listpack stays within the limits that the list was
- * made with, but for a single element larger than them, which has a node to itself (`plain`).
+ * Invariants: `length` is the sum over the nodes; a node's listpack stays within the limits that the list was made with, but for a
+ * single element that is too large for them or longer than blocks.aloneFromBytes, which is alone (KIND_ALONE, KIND_BARE).
  */
-import { assert } from '../../base/assert.js';
-import type { StoredObject } from '../../store/objects.js';
-import { BufferListpack } from '../listpack/bufferListpack.js';
+import type { ListpackCursor } from '../listpack/cursor.js';
 import type { ListpackElement } from '../listpack/element.js';
-import { EMPTY_BYTES, HEADER_BYTES, validate } from '../listpack/format.js';
-import { ELEMENT_OVERHEAD_BYTES, fitsListpack, maxListpackBytes } from './limits.js';
+import { EMPTY_BYTES, HEADER_BYTES } from '../listpack/format.js';
+import {
+  clampDepth,
+  clampFill,
+  ELEMENT_OVERHEAD_BYTES,
+  fitsListpack,
+  maxListpackBytes,
+  maxListpackCount,
+} from './limits.js';
+import { KIND_ALONE, KIND_BARE, KIND_SHARED, type ListNode } from './listNode.js';
+import { NodeChain } from './nodeChain.js';
+import type { NodeListpack } from './nodeListpack.js';
 
-/** What a node costs beside its memory: the objects that lead to it. */
-const NODE_OVERHEAD_BYTES = 512;
-const LIST_OVERHEAD_BYTES = 256;
+const NOTHING = Buffer.alloc(0);
 
-class Node {
-  previous: Node | undefined;
-  next: Node | undefined;
-  readonly listpack: BufferListpack;
-  count = 0;
-  plain = false;
-  /** What the list's bytesUsed has of it. */
-  accountedBytes = 0;
-
-  constructor(listpack: BufferListpack) {
-    this.listpack = listpack;
-  }
-}
-
-export class Quicklist implements StoredObject {
-  length = 0;
-  nodeCount = 0;
-  bytesUsed = LIST_OVERHEAD_BYTES;
+export class Quicklist extends NodeChain {
   /** The value of list-max-listpack-size when the list was made. */
   readonly fill: number;
-  private head: Node | undefined;
-  private tail: Node | undefined;
-  private node: Node | undefined;
+  private readonly maxCount: number;
 
-  constructor(fill: number) {
-    this.fill = fill;
+  constructor(at: NodeListpack, fill: number, depth: number) {
+    super(at, maxListpackBytes(fill), clampDepth(depth));
+    this.fill = clampFill(fill);
+    this.maxCount = maxListpackCount(fill);
   }
 
   clone(): Quicklist {
-    const copy = new Quicklist(this.fill);
-    for (let node = this.head; node !== undefined; node = node.next) {
-      const { buf, start, end } = node.listpack;
-      const added = copy.link(
-        new Node(BufferListpack.from(buf, start, end, maxListpackBytes(this.fill))),
-        copy.tail,
-        undefined,
-      );
-      added.plain = node.plain;
-      copy.changed(added, node.count);
-    }
-    return copy;
+    return new Quicklist(this.at, this.fill, this.depth).copyFrom(this);
   }
 
   /** Puts all elements of a listpack, which lies elsewhere, behind the others as one node. */
   appendListpack(buf: Uint8Array, start: number, end: number, count: number): void {
     if (count === 0) return;
-    this.changed(
-      this.link(new Node(BufferListpack.from(buf, start, end, maxListpackBytes(this.fill))), this.tail, undefined),
-      count,
-    );
+    const node = this.link(end - start, this.tail, undefined);
+    this.at.fill(node, buf, start + HEADER_BYTES, end - 1, count, false);
+    this.loosen(node);
+    this.length += count;
+    this.settle();
+  }
+
+  /** Puts an element that came as a node by itself behind the others, and keeps it so. */
+  appendAlone(element: ListpackElement): void {
+    const node = this.addBetween(element, this.tail, undefined);
+    node.kind = KIND_BARE;
+    this.length++;
+    this.settle();
   }
 
   /** The listpack that holds all elements; undefined when there are several, or none, or one too large for a listpack. */
-  get onlyListpack(): BufferListpack | undefined {
-    return this.nodeCount === 1 && this.head?.plain === false ? this.head.listpack : undefined;
+  get onlyListpack(): ListpackCursor | undefined {
+    return this.nodeCount === 1 && !this.head!.isAlone ? this.look(this.head!) : undefined;
+  }
+
+  /** Bytes that a node has to be uncompressed and serialized: of the listpack or, without one, of the element. */
+  serializedBytes(node: ListNode): number {
+    if (!node.isBare) return node.bytes;
+    const cursor = this.look(node);
+    cursor.first();
+    return cursor.text().length;
   }
 
   // ---------------------------------------------------------------- the cursor
 
   /** The listpack of the element it stands on, which stands on it as well. */
-  get current(): BufferListpack {
-    return this.node!.listpack;
+  get current(): ListpackCursor {
+    return this.at;
   }
 
   /** Goes to the element with this index; negative ones count from the end. False when there is none. */
@@ -93,7 +88,9 @@ export class Quicklist implements StoredObject {
     const { length } = this;
     if (index < 0) index += length;
     if (index < 0 || index >= length) return false;
-    let node: Node;
+    if (index === 0) return this.enter(this.head!).first();
+    if (index === length - 1) return this.enter(this.tail!).last();
+    let node: ListNode;
     if (index < length >> 1) {
       node = this.head!;
       for (; index >= node.count; node = node.next!) index -= node.count;
@@ -103,254 +100,195 @@ export class Quicklist implements StoredObject {
       for (; left > node.count; node = node.previous!) left -= node.count;
       index = node.count - left;
     }
-    this.node = node;
-    return node.listpack.seek(index);
+    return this.enter(node).seek(index);
   }
 
   next(): boolean {
-    if (this.node!.listpack.next()) return true;
-    const { next } = this.node!;
-    if (next === undefined) return false;
-    this.node = next;
-    return next.listpack.first();
+    if (this.at.next()) return true;
+    const { next } = this.at.node;
+    return next !== undefined && this.enter(next).first();
   }
 
   previous(): boolean {
-    if (this.node!.listpack.previous()) return true;
-    const { previous } = this.node!;
-    if (previous === undefined) return false;
-    this.node = previous;
-    return previous.listpack.last();
+    if (this.at.previous()) return true;
+    const { previous } = this.at.node;
+    return previous !== undefined && this.enter(previous).last();
   }
 
   // ---------------------------------------------------------------- edits
 
   /** Puts the element before all others, or behind them. */
   push(element: ListpackElement, atHead: boolean): void {
-    let node = atHead ? this.head : this.tail;
-    if (node === undefined || !this.takes(node, element)) {
-      const expected = this.expectedBytes(node);
-      node = atHead
-        ? this.newNode(element, undefined, this.head, expected)
-        : this.newNode(element, this.tail, undefined, expected);
+    const end = atHead ? this.head : this.tail;
+    if (end !== undefined && this.takes(end, element)) {
+      this.at.push(this, this.writable(end), element, atHead, this.maxBytes);
+      this.length++;
+      return;
     }
-    if (atHead) node.listpack.prepend(element);
-    else node.listpack.append(element);
-    this.changed(node, 1);
+    const expectedBytes = this.expectedBytes(end);
+    if (atHead) this.addBetween(element, undefined, this.head, expectedBytes);
+    else this.addBetween(element, this.tail, undefined, expectedBytes);
+    this.length++;
+    this.settle();
   }
 
   /** Puts the element next to the one it stands on. Then it stands nowhere. */
   insert(element: ListpackElement, behind: boolean): void {
-    const node = this.node!;
-    const { listpack } = node;
-    const atStart = !behind && listpack.offset === HEADER_BYTES;
-    const atEnd = behind && listpack.after === listpack.end - 1;
+    const { at } = this;
+    const { node } = at;
+    const { previous, next } = node;
+    const atStart = !behind && at.offset === HEADER_BYTES;
+    const atEnd = behind && at.after === at.end - 1;
     if (this.takes(node, element)) {
-      if (behind) listpack.next();
-      listpack.insert(element);
-      this.changed(node, 1);
-    } else if (atEnd && node.next !== undefined && this.takes(node.next, element)) {
-      node.next.listpack.prepend(element);
-      this.changed(node.next, 1);
-    } else if (atStart && node.previous !== undefined && this.takes(node.previous, element)) {
-      node.previous.listpack.append(element);
-      this.changed(node.previous, 1);
+      if (behind) at.next();
+      at.insert(element);
+    } else if (atEnd && next !== undefined && this.takes(next, element)) {
+      at.push(this, this.writable(next), element, true, this.maxBytes);
+    } else if (atStart && previous !== undefined && this.takes(previous, element)) {
+      at.push(this, this.writable(previous), element, false, this.maxBytes);
     } else if (atStart || atEnd) {
-      this.addBetween(element, atStart ? node.previous : node, atStart ? node : node.next);
+      this.addBetween(element, atStart ? previous : node, atStart ? node : next);
     } else {
-      this.insertSplitting(node, element, behind);
+      this.insertSplitting(element, behind);
     }
-    this.node = undefined;
+    this.length++;
+    this.settle();
   }
 
   /** Puts the element in the place of the one it stands on, and stands nowhere. */
   replace(element: ListpackElement): void {
-    const node = this.node!;
-    const large = this.isLarge(element);
-    if (node.count > 1 && large) {
+    const { at } = this;
+    const bytes = at.node.bytes - (at.after - at.at) + element.size;
+    if (at.node.count > 1 && (bytes > this.maxBytes || this.isAlone(element))) {
       if (this.remove()) this.insert(element, false);
       else this.push(element, false);
-    } else {
-      node.listpack.replace(element);
-      node.plain = large;
-      this.changed(node, 0);
+      return;
     }
-    this.node = undefined;
+    at.replace(element);
+    this.setKind(at.node, element);
+    this.settle();
   }
 
   /** Removes the element it stands on and steps to the one that followed; false when that was the last. */
   remove(): boolean {
-    const node = this.node!;
+    const followed = this.at.remove();
+    const { node } = this.at;
     const { next } = node;
-    const followed = node.listpack.remove();
-    this.changed(node, -1);
-    if (followed) return true;
-    this.node = next;
-    return next?.listpack.first() ?? false;
+    this.length--;
+    if (node.count === 0) this.unlink(node);
+    return followed || (next !== undefined && this.enter(next).first());
   }
 
   /** The same, stepping to the element before. */
   removeBackward(): boolean {
-    const node = this.node!;
+    this.at.remove();
+    const preceded = this.at.previous();
+    const { node } = this.at;
     const { previous } = node;
-    node.listpack.remove();
-    const preceded = node.listpack.previous();
-    this.changed(node, -1);
-    if (preceded) return true;
-    this.node = previous;
-    return previous?.listpack.last() ?? false;
+    this.length--;
+    if (node.count === 0) this.unlink(node);
+    return preceded || (previous !== undefined && this.enter(previous).last());
   }
 
   /** Removes so many elements from this index on. Then it stands nowhere. */
   removeRange(index: number, count: number): void {
     if (count <= 0 || !this.seek(index)) return;
-    let node = this.node;
-    let first = node!.listpack;
-    let whole = first.offset === HEADER_BYTES;
+    const { at } = this;
+    let node: ListNode | undefined = at.node;
+    let isWhole = at.offset === HEADER_BYTES;
     while (count > 0 && node !== undefined) {
-      const { next } = node;
-      if (whole && count >= node.count) {
-        count -= node.count;
-        this.changed(node, -node.count);
-      } else {
-        const removed = first.removeRange(count);
-        count -= removed;
-        this.changed(node, -removed);
+      const next: ListNode | undefined = node.next;
+      let removed = node.count;
+      if (isWhole && count >= removed) this.unlink(node);
+      else {
+        if (at.node !== node) this.look(node).first();
+        removed = at.removeRange(count);
       }
+      count -= removed;
+      this.length -= removed;
       node = next;
-      if (node === undefined) break;
-      first = node.listpack;
-      first.first();
-      whole = true;
+      isWhole = true;
     }
-    this.node = undefined;
+    this.settle();
   }
 
   // ---------------------------------------------------------------- nodes
 
-  private isLarge(element: ListpackElement): boolean {
-    return bytesOf(element) > maxListpackBytes(this.fill);
+  private isAlone(element: ListpackElement): boolean {
+    const bytes = bytesOf(element);
+    return bytes > this.maxBytes || bytes >= this.blocks.aloneFromBytes;
   }
 
-  private takes(node: Node, element: ListpackElement): boolean {
-    if (node.plain) return false;
-    const bytes = node.listpack.byteLength + bytesOf(element) + ELEMENT_OVERHEAD_BYTES;
-    return fitsListpack(this.fill, bytes, node.count + 1);
+  private takes(node: ListNode, element: ListpackElement): boolean {
+    const bytes = bytesOf(element);
+    return (
+      node.bytes + bytes + ELEMENT_OVERHEAD_BYTES <= this.maxBytes &&
+      node.count < this.maxCount &&
+      bytes < this.blocks.aloneFromBytes &&
+      !node.isAlone
+    );
+  }
+
+  /** The element is, or is going to be, the first of a node. */
+  private setKind(node: ListNode, element: ListpackElement): void {
+    if (bytesOf(element) >= this.blocks.aloneFromBytes) node.kind = KIND_BARE;
+    else node.kind = this.isAlone(element) ? KIND_ALONE : KIND_SHARED;
   }
 
   /**
    * How large a node will probably become that follows a full one at its end of the list: as large as that. Memory that is
    * taken at once is not copied and thrown away while it grows; but a second node may remain the last.
    */
-  private expectedBytes(full: Node | undefined): number {
-    if (full === undefined || full.plain) return 0;
-    return this.nodeCount > 2 ? full.listpack.byteLength : full.listpack.byteLength >> 2;
+  private expectedBytes(full: ListNode | undefined): number {
+    if (full === undefined || full.isAlone) return 0;
+    return this.nodeCount > 2 ? full.bytes : full.bytes >> 2;
   }
 
-  /** A node without elements for this one, with memory for `expectedBytes`. */
-  private newNode(
+  /** A new node with this element, and with memory for `expectedBytes`. */
+  private addBetween(
     element: ListpackElement,
-    previous: Node | undefined,
-    next: Node | undefined,
-    expectedBytes: number,
-  ): Node {
-    const capacity = Math.max(EMPTY_BYTES + element.size, expectedBytes);
-    const node = new Node(new BufferListpack(capacity, maxListpackBytes(this.fill)));
-    node.plain = this.isLarge(element);
-    return this.link(node, previous, next);
-  }
-
-  private addBetween(element: ListpackElement, previous: Node | undefined, next: Node | undefined): void {
-    const node = this.newNode(element, previous, next, 0);
-    node.listpack.append(element);
-    this.changed(node, 1);
+    previous: ListNode | undefined,
+    next: ListNode | undefined,
+    expectedBytes = 0,
+  ): ListNode {
+    const atHead = previous === undefined;
+    const node = this.link(Math.max(EMPTY_BYTES + element.size, expectedBytes), previous, next);
+    this.at.fill(node, NOTHING, 0, 0, 0, atHead);
+    this.setKind(node, element);
+    this.at.push(this, node, element, atHead, this.maxBytes);
+    this.loosen(node);
+    return node;
   }
 
   /** Parts a full node where the element belongs, and joins again what fits together. */
-  private insertSplitting(node: Node, element: ListpackElement, behind: boolean): void {
-    const { listpack } = node;
-    if (behind) listpack.next();
-    const { buf, at, end } = listpack;
-    const tail = new Node(new BufferListpack(end - at + EMPTY_BYTES, maxListpackBytes(this.fill)));
-    const moved = node.count - listpack.index();
-    tail.listpack.toEnd();
-    tail.listpack.insertEncoded(buf, at, end - 1, moved);
-    listpack.removeRange(moved);
-    this.link(tail, node, node.next);
-    this.changed(node, -moved);
-    this.changed(tail, moved);
-    if (this.takes(node, element)) {
-      listpack.append(element);
-      this.changed(node, 1);
-    } else if (this.takes(tail, element)) {
-      tail.listpack.prepend(element);
-      this.changed(tail, 1);
-    } else {
-      this.addBetween(element, node, tail);
-    }
+  private insertSplitting(element: ListpackElement, behind: boolean): void {
+    const { at } = this;
+    if (behind) at.next();
+    const { buf, at: from, end, node: full } = at;
+    const moved = full.count - at.index();
+    const tail = this.link(end - from + EMPTY_BYTES, full, full.next);
+    at.fill(tail, buf, from, end - 1, moved, false);
+    this.loosen(tail);
+    at.removeRange(moved);
+    const { node } = at;
+    if (this.takes(node, element)) at.push(this, node, element, false, this.maxBytes);
+    else if (this.takes(tail, element)) at.push(this, tail, element, true, this.maxBytes);
+    else this.addBetween(element, node, tail);
     if (tail.next !== undefined) this.join(tail, tail.next);
     if (node.previous !== undefined) this.join(node.previous, node);
   }
 
   /** Makes one node of two neighbours if it may be one. */
-  private join(left: Node, right: Node): void {
-    const bytes = left.listpack.byteLength + right.listpack.byteLength - EMPTY_BYTES;
-    if (left.plain || right.plain || !fitsListpack(this.fill, bytes, left.count + right.count)) return;
-    const { buf, start, end } = right.listpack;
-    const { count } = right;
-    left.listpack.toEnd();
-    left.listpack.insertEncoded(buf, start + HEADER_BYTES, end - 1, count);
-    this.changed(right, -count);
-    this.changed(left, count);
-  }
-
-  private link(node: Node, previous: Node | undefined, next: Node | undefined): Node {
-    node.previous = previous;
-    node.next = next;
-    if (previous === undefined) this.head = node;
-    else previous.next = node;
-    if (next === undefined) this.tail = node;
-    else next.previous = node;
-    this.nodeCount++;
-    return node;
-  }
-
-  /** Keeps the sums true after `added` elements came to a node or, negative, left it; an empty node goes. */
-  private changed(node: Node, added: number): void {
-    node.count += added;
-    this.length += added;
-    const bytes = node.count === 0 ? 0 : node.listpack.capacity + NODE_OVERHEAD_BYTES;
-    this.bytesUsed += bytes - node.accountedBytes;
-    node.accountedBytes = bytes;
-    if (node.count > 0) return;
-    if (node.previous === undefined) this.head = node.next;
-    else node.previous.next = node.next;
-    if (node.next === undefined) this.tail = node.previous;
-    else node.next.previous = node.previous;
-    this.nodeCount--;
-  }
-
-  /** Checks the invariants. */
-  verify(): void {
-    let length = 0;
-    let nodes = 0;
-    let bytes = LIST_OVERHEAD_BYTES;
-    let previous: Node | undefined;
-    for (let node = this.head; node !== undefined; node = node.next) {
-      const { listpack, count } = node;
-      assert(node.previous === previous, 'nodes know their neighbours');
-      assert(validate(listpack.buf, listpack.data, listpack.start, listpack.end, true), 'a node is a listpack');
-      assert(count > 0 && count === listpack.count, 'a node knows the number of its elements');
-      assert(!node.plain || count === 1, 'a large element is alone');
-      assert(node.accountedBytes === listpack.capacity + NODE_OVERHEAD_BYTES, 'the memory of a node is counted');
-      length += count;
-      bytes += node.accountedBytes;
-      nodes++;
-      previous = node;
-    }
-    assert(this.tail === previous, 'the tail is the last node');
-    assert(length === this.length && nodes === this.nodeCount, `${this.length} elements in ${this.nodeCount} nodes`);
-    assert(bytes === this.bytesUsed, `${bytes} bytes, counted ${this.bytesUsed}`);
+  private join(left: ListNode, right: ListNode): void {
+    const bytes = left.bytes + right.bytes - EMPTY_BYTES;
+    if (left.isAlone || right.isAlone || !fitsListpack(this.fill, bytes, left.count + right.count)) return;
+    const { blocks, at } = this;
+    if (right.packedBytes > 0) at.packer.unpack(right);
+    const from = blocks.base(right) + right.start;
+    this.look(left);
+    at.toEnd();
+    at.insertEncoded(blocks.buf(right), from + HEADER_BYTES, from + right.bytes - 1, right.count);
+    this.unlink(right);
   }
 }
 

@@ -17,21 +17,11 @@ const CHEAP_MOVE_BYTES = 128;
 const SHRINK_FROM_BYTES = 512;
 
 export class BufferListpack extends EditableListpack {
-  private readonly expectedBytes: number;
-
-  /** Empty, with memory for `capacity` bytes. It gets no room beyond `expectedBytes`, unless it grows beyond them. */
-  constructor(capacity = MIN_CAPACITY, expectedBytes = Number.POSITIVE_INFINITY) {
+  /** Empty, with memory for `capacity` bytes. */
+  constructor(capacity = MIN_CAPACITY) {
     super();
-    this.expectedBytes = expectedBytes;
     this.adopt(Buffer.allocUnsafeSlow(Math.max(capacity, EMPTY_BYTES)));
     this.empty();
-  }
-
-  /** A copy of the listpack buf[start, end). */
-  static from(buf: Uint8Array, start: number, end: number, expectedBytes?: number): BufferListpack {
-    const listpack = new BufferListpack(end - start, expectedBytes);
-    listpack.assign(buf, start, end);
-    return listpack;
   }
 
   get capacity(): number {
@@ -39,11 +29,11 @@ export class BufferListpack extends EditableListpack {
   }
 
   /** Becomes a copy of the listpack buf[start, end), which lies elsewhere. Stands before the first element. */
-  assign(buf: Uint8Array, start: number, end: number): void {
+  assign(buf: Uint8Array, start: number, end: number): this {
     const length = end - start;
     if (this.buf.length < length) this.adopt(Buffer.allocUnsafeSlow(length));
     this.buf.set(buf.subarray(start, end), 0);
-    this.open(this.buf, this.data, 0, length);
+    return this.open(this.buf, this.data, 0, length);
   }
 
   /** Becomes empty; the memory stays. */
@@ -102,7 +92,7 @@ export class BufferListpack extends EditableListpack {
     const { buf, start, end } = this;
     const size = end - start + inserted - removed;
     const behind = end - start - offset - removed;
-    const room = Math.min(Math.max(size >> 1, MIN_CAPACITY - size), Math.max(this.expectedBytes - size, 0));
+    const room = Math.max(size >> 1, MIN_CAPACITY - size);
     const to = offset < behind ? room : 0;
     this.adopt(Buffer.allocUnsafeSlow(size + room));
     // `buf` was made here: a Buffer with memory of its own.

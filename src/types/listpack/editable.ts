@@ -81,7 +81,8 @@ export abstract class EditableListpack extends ListpackCursor {
     return this.moveTo(offset);
   }
 
-  private writeHeader(added: number): void {
+  /** Makes header and end right after a splice; `added` elements came or, negative, went. */
+  protected writeHeader(added: number): void {
     const { data, start } = this;
     data.setUint32(start, this.end - start, true);
     const count = data.getUint16(start + 4, true);

@@ -14,9 +14,13 @@ class Subject {
   readonly lists = new Lists(this.config);
   readonly model: string[] = [];
 
-  constructor(seed: number, fill: string) {
+  constructor(seed: number, fill: string, depth: string) {
     this.store = new Store({ databases: 2, random: new Prng(seed), clusterMode: seed % 2 === 0 });
-    this.config.set([['list-max-listpack-size', fill]], { isLocal: true, isLoading: false });
+    const values: [string, string][] = [
+      ['list-max-listpack-size', fill],
+      ['list-compress-depth', depth],
+    ];
+    this.config.set(values, { isLocal: true, isLoading: false });
   }
 
   get db(): Store['databases'][0] {
@@ -47,7 +51,7 @@ class Subject {
     const { lists, db } = this;
     const bytes = texts.reduce((sum, text) => sum + text.length, 0);
     if (this.ref === 0) {
-      lists.begin(bytes, texts.length);
+      lists.begin(db, bytes, texts.length);
       for (const text of texts) lists.add(this.element(text), atHead);
       lists.create(db, key, 0, key.length, expireAtMs);
     } else {
@@ -107,13 +111,23 @@ function step(subject: Subject, random: Prng, growing: boolean): void {
   }
 }
 
-describe.each(['-2', '-1', '4', '100', '-5'])('a list at a key, list-max-listpack-size %s', (fill) => {
-  it.each([1, 2, 3, 4])('equals an array after random edits, seed %i', (seed) => {
+const CASES = [
+  ['-2', '0'],
+  ['-2', '1'],
+  ['-1', '2'],
+  ['4', '1'],
+  ['100', '0'],
+  ['-5', '0'],
+] as const;
+
+describe.each(CASES)('a list at a key, list-max-listpack-size %s, list-compress-depth %s', (fill, depth) => {
+  it.each([1, 2, 3])('equals an array after random edits, seed %i', (seed) => {
     const random = new Prng(seed * 7);
-    const subject = new Subject(seed, fill);
-    for (let i = 0; i < 800; i++) {
+    const subject = new Subject(seed, fill, depth);
+    for (let i = 0; i < 600; i++) {
       step(subject, random, i % 400 < 250);
       subject.verify();
+      while (i % 7 === 0 && subject.store.defragmenter.step(20));
       // It looks at the whole arena.
       if (i % 100 === 0) subject.store.verify();
       if (i % 8 === 0) expect(subject.contents()).toEqual(subject.model);

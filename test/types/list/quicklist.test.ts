@@ -1,10 +1,22 @@
 import { describe, expect, it } from 'vitest';
+import { LzfCompressor } from '../../../src/base/lzf.js';
 import { Prng } from '../../../src/base/prng.js';
+import { Store } from '../../../src/store/store.js';
+import { NodeListpack } from '../../../src/types/list/nodeListpack.js';
 import { Quicklist } from '../../../src/types/list/quicklist.js';
 import { BufferListpack } from '../../../src/types/listpack/bufferListpack.js';
 import { ListpackElement } from '../../../src/types/listpack/element.js';
 
 const element = new ListpackElement();
+const lzf = new LzfCompressor();
+
+function newStore(): Store {
+  return new Store({ databases: 1, random: new Prng(1), clusterMode: false });
+}
+
+function newList(fill: number, depth = 0, store = newStore()): Quicklist {
+  return new Quicklist(new NodeListpack(store.databases[0]!.blocks), fill, depth);
+}
 
 function of(text: string): ListpackElement {
   const buf = Buffer.from(text, 'latin1');
@@ -32,15 +44,22 @@ function randomText(random: Prng): string {
   return 'v'.repeat(random.below(kind < 15 ? 900 : 30)) + String(random.below(5));
 }
 
-describe.each([-1, -2, -5, 1, 3, 100])('random edits with list-max-listpack-size %i', (fill) => {
-  it.each([1, 2, 3])('seed %i', (seed) => {
-    const random = new Prng(seed * 100 + fill);
-    const list = new Quicklist(fill);
+const CASES = [
+  ...[-1, -2, -5, 1, 3, 100].flatMap((fill) => [0, 2].map((depth) => [fill, depth] as const)),
+  ...[1, 3, 20].flatMap((depth) => [-1, 4].map((fill) => [fill, depth] as const)),
+];
+
+describe.each(CASES)('random edits with list-max-listpack-size %i, list-compress-depth %i', (fill, depth) => {
+  it.each([1, 2])('seed %i', (seed) => {
+    const random = new Prng(seed * 1000 + fill * 10 + depth);
+    const store = newStore();
+    const { blocks } = store.databases[0]!;
+    const list = newList(fill, depth, store);
     const model: string[] = [];
-    for (let i = 0; i < 1200; i++) {
+    for (let i = 0; i < 800; i++) {
       const text = randomText(random);
       const at = random.below(model.length + 1);
-      const growing = i % 600 < 450;
+      const growing = i % 400 < 300;
       const kind = random.below(growing ? 10 : 16);
       if (kind < 4) {
         list.push(of(text), kind < 2);
@@ -68,7 +87,11 @@ describe.each([-1, -2, -5, 1, 3, 100])('random edits with list-max-listpack-size
         list.removeRange(at, count);
         model.splice(at, count);
       }
-      list.verify();
+      if (random.below(60) === 0) blocks.aloneFromBytes = random.below(2) === 0 ? 1 + random.below(300) : 1 << 30;
+      if (i % 8 === 0) {
+        list.settle();
+        verify(list);
+      }
       expect(list.length).toBe(model.length);
       if (i % 10 === 0) expect(contents(list)).toEqual(model);
       if (model.length > 0) {
@@ -76,15 +99,33 @@ describe.each([-1, -2, -5, 1, 3, 100])('random edits with list-max-listpack-size
         expect(list.seek(index) && textAt(list)).toBe(model[index]);
       }
     }
+    list.settle();
     const copy = list.clone();
-    copy.verify();
+    verify(copy);
     expect(contents(copy)).toEqual(model);
+    expect(blocks.count).toBe(list.nodeCount + copy.nodeCount);
+    for (const each of [list, copy]) each.release();
+    while (store.step(1));
+    expect(blocks.count).toBe(0);
+    store.verify();
   });
 });
 
+/** Checks the list, and that exactly those nodes are compressed that should be. */
+function verify(list: Quicklist): void {
+  list.verify();
+  let index = 0;
+  for (let node = list.firstNode; node !== undefined; node = node.next, index++) {
+    const isInner = list.depth > 0 && index >= list.depth && index < list.nodeCount - list.depth;
+    const { buf, start, end } = list.look(node);
+    const pays = node.bytes >= 48 && lzf.compress(buf, start, end, Buffer.alloc(node.bytes), 0, node.bytes - 9) > 0;
+    expect(node.packedBytes > 0).toBe(isInner && pays);
+  }
+}
+
 describe('nodes', () => {
   it('hold as many bytes as Redis puts into them', () => {
-    const list = new Quicklist(-2);
+    const list = newList(-2);
     for (let i = 0; i < 2000; i++) list.push(of('12345678x'), false);
     // An element takes 11 bytes, and Redis reckons with 17 for the next one.
     expect(list.nodeCount).toBe(Math.ceil(2000 / Math.floor((8192 - 17 - 7) / 11 + 1)));
@@ -92,14 +133,14 @@ describe('nodes', () => {
   });
 
   it('with a limit by count hold that many elements', () => {
-    const list = new Quicklist(4);
+    const list = newList(4);
     for (let i = 0; i < 10; i++) list.push(of(String(i)), true);
     expect(list.nodeCount).toBe(3);
     expect(contents(list)).toEqual(['9', '8', '7', '6', '5', '4', '3', '2', '1', '0']);
   });
 
   it('take no more memory than their limit and a little', () => {
-    const list = new Quicklist(-2);
+    const list = newList(-2);
     for (let i = 0; i < 100_000; i++) list.push(of('123456789x'), i % 2 === 0);
     expect(list.bytesUsed).toBeLessThan(100_000 * 12 * 1.1);
   });
@@ -107,7 +148,7 @@ describe('nodes', () => {
   it('come from a listpack as it is', () => {
     const listpack = new BufferListpack();
     for (const text of ['a', '1', 'b']) listpack.append(of(text));
-    const list = new Quicklist(1);
+    const list = newList(1);
     list.appendListpack(listpack.buf, listpack.start, listpack.end, 3);
     expect([list.nodeCount, ...contents(list)]).toEqual([1, 'a', '1', 'b']);
     expect(list.onlyListpack?.count).toBe(3);
