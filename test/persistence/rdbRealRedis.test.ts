@@ -9,6 +9,7 @@ import { redisServerOnPath, skipLoudly, startRedis } from '../support/redis.js';
 import { startShoal } from '../support/shoal.js';
 
 const title = 'DUMP and RESTORE between shoal-server and redis-server';
+const DEBUGGING = ['--enable-debug-command', 'yes'];
 /** More: SHOAL_RANDOM_HISTORIES. */
 const ROUNDS = Number(process.env.SHOAL_RANDOM_HISTORIES ?? 12);
 
@@ -101,7 +102,7 @@ if (redisServerOnPath() === undefined) {
     let servers: RunningServer[] = [];
     let clients: RawClient[] = [];
     beforeAll(async () => {
-      servers = await Promise.all([startShoal(), startRedis()]);
+      servers = await Promise.all([startShoal(DEBUGGING), startRedis(DEBUGGING)]);
       clients = await Promise.all(servers.map((server) => RawClient.connect(server.port)));
       for (const client of clients) await client.call('CONFIG', 'SET', 'sanitize-dump-payload', 'yes');
     });
@@ -128,5 +129,60 @@ if (redisServerOnPath() === undefined) {
         expect(await details(theirs)).toEqual(originalDetails);
       }
     });
+
+    it.each([0, 1, 3])('keeps long lists, list-compress-depth %i', async (depth) => {
+      const [ours, theirs] = clients as [RawClient, RawClient];
+      const random = new Prng(depth + 1);
+      for (const client of [ours, theirs]) {
+        await client.call('CONFIG', 'SET', 'list-compress-depth', String(depth));
+      }
+      for (const fill of ['-1', '-2', '1', '7', '100']) {
+        const commands = edits(random);
+        const before = random.below(2) === 0 ? '0' : '90';
+        for (const client of [ours, theirs]) {
+          await client.call('FLUSHALL');
+          await client.call('CONFIG', 'SET', 'list-max-listpack-size', fill);
+          await client.call('DEBUG', 'QUICKLIST-PACKED-THRESHOLD', before);
+          await client.pipeline(commands);
+          await client.call('DEBUG', 'QUICKLIST-PACKED-THRESHOLD', '0');
+        }
+        const original = await lists(theirs);
+        expect(await lists(ours)).toEqual(original);
+        // With the payload of each other, and with their own after a file.
+        await carry(theirs, ours);
+        expect(await lists(ours)).toEqual(original);
+        await ours.call('DEBUG', 'RELOAD');
+        expect(await lists(ours)).toEqual(original);
+        await carry(ours, theirs);
+        expect(await lists(theirs)).toEqual(original);
+        await theirs.call('DEBUG', 'RELOAD');
+        expect(await lists(theirs)).toEqual(original);
+      }
+      for (const client of [ours, theirs]) {
+        await client.call('CONFIG', 'SET', 'list-max-listpack-size', '-2', 'list-compress-depth', '0');
+      }
+    });
   });
+}
+
+/** Commands that make a few long lists and change them everywhere. */
+function edits(random: Prng): string[][] {
+  const commands: string[][] = [];
+  const key = (): string => `list${random.below(3)}`;
+  for (let i = 0; i < 60; i++) {
+    const elements = words(random, 1 + random.below(80));
+    commands.push([random.below(2) === 0 ? 'RPUSH' : 'LPUSH', key(), ...elements]);
+    commands.push(['LINSERT', key(), 'AFTER', elements[0] as string, word(random)]);
+    commands.push(['LSET', key(), String(random.below(400) - 200), word(random)]);
+    commands.push(['LREM', key(), String(random.below(3) - 1), elements[random.below(elements.length)] as string]);
+    commands.push(['LMOVE', key(), key(), 'LEFT', 'RIGHT']);
+    commands.push([random.below(2) === 0 ? 'LPOP' : 'RPOP', key(), String(random.below(30))]);
+    if (i % 20 === 10) commands.push(['LTRIM', key(), String(random.below(50)), String(-1 - random.below(50))]);
+  }
+  return commands;
+}
+
+async function lists(client: RawClient): Promise<string> {
+  const replies = await client.pipeline([0, 1, 2].map((i) => ['LRANGE', `list${i}`, '0', '-1']));
+  return JSON.stringify(replies);
 }

@@ -79,7 +79,7 @@ async function openSide(port: number): Promise<Side> {
   // What the stream commands of an earlier history may have changed.
   await admin.call('CONFIG', 'SET', 'stream-node-max-entries', '100', 'stream-node-max-bytes', '4096');
   // Histories change these.
-  await admin.call('CONFIG', 'SET', 'list-max-listpack-size', '-2');
+  await admin.call('CONFIG', 'SET', 'list-max-listpack-size', '-2', 'list-compress-depth', '0');
   await admin.call('CONFIG', 'SET', 'hash-max-listpack-entries', '512');
   await admin.call('CONFIG', 'SET', 'set-max-intset-entries', '512');
   const clients: RawClient[] = [];

@@ -60,5 +60,6 @@ export const LIST_COMMANDS: readonly WeightedCommand[] = [
   [1, (g) => ['BRPOPLPUSH', g.key(), g.key(), '0.001']],
   // Nodes of any size: what lists answer does not depend on it.
   [1, (g) => ['CONFIG', 'SET', 'list-max-listpack-size', g.one(['-2', '-1', '-5', '1', '3', '16'])]],
+  [1, (g) => ['CONFIG', 'SET', 'list-compress-depth', g.one(['0', '1', '1', '2', '5'])]],
   [2, (g) => ['BLMPOP', '0.001', ...lmpop(g)]],
 ];

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { LzfCompressor } from '../../../src/base/lzf.js';
 import { Prng } from '../../../src/base/prng.js';
 import { Store } from '../../../src/store/store.js';
+import { NO_EXPIRE, TYPE_LIST } from '../../../src/store/types.js';
 import { NodeListpack } from '../../../src/types/list/nodeListpack.js';
 import { Quicklist } from '../../../src/types/list/quicklist.js';
 import { BufferListpack } from '../../../src/types/listpack/bufferListpack.js';
@@ -142,7 +143,37 @@ describe('nodes', () => {
   it('take no more memory than their limit and a little', () => {
     const list = newList(-2);
     for (let i = 0; i < 100_000; i++) list.push(of('123456789x'), i % 2 === 0);
-    expect(list.bytesUsed).toBeLessThan(100_000 * 12 * 1.1);
+    expect(list.elementBytes).toBeLessThan(100_000 * 12 * 1.02);
+  });
+
+  it('of a long list that is dropped are freed in slices, and all at once when nothing else is left', () => {
+    const store = newStore();
+    const db = store.databases[0]!;
+    const key = Buffer.from('the key');
+    for (const clearing of [false, true]) {
+      const list = newList(10, 0, store);
+      for (let i = 0; i < 5000; i++) list.push(of(`element ${i}`), false);
+      const ref = db.putObject(TYPE_LIST, 1, key, 0, key.length, list, NO_EXPIRE);
+      expect(store.usedBytes()).toBeGreaterThan(5000 * 10);
+      store.verify();
+      if (clearing) store.clear();
+      else db.delete(ref);
+      expect(db.blocks.count > 0).toBe(!clearing);
+      store.verify();
+      while (store.step(1));
+      expect([db.blocks.count, db.blocks.bytesUsed, store.allocatedBytes()]).toEqual([0, 0, 0]);
+    }
+  });
+
+  it('are compressed inside, and no more than the limits say', () => {
+    const list = newList(-2, 2);
+    for (let i = 0; i < 20_000; i++) list.push(of(`element ${i}`), i % 2 === 0);
+    verify(list);
+    expect(list.elementBytes).toBeLessThan(20_000 * 16 * 0.6);
+    // Looking leaves them as they are.
+    const before = list.elementBytes;
+    expect(contents(list).length).toBe(20_000);
+    expect(list.elementBytes).toBe(before);
   });
 
   it('come from a listpack as it is', () => {
