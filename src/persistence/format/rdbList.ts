@@ -60,7 +60,7 @@ export class RdbLists {
 
   read(input: RdbInput, type: number, db: Database): LoadedValue {
     const { values } = this.config;
-    this.nodes ??= new NodeListpack(db.blocks);
+    if (this.nodes?.blocks !== db.blocks) this.nodes = new NodeListpack(db.blocks);
     const list = new Quicklist(this.nodes, values['list-max-listpack-size'], values['list-compress-depth']);
     try {
       const only = this.readNodes(input, type, db, list);

@@ -127,7 +127,7 @@ export class Lists {
   }
 
   private newList(db: Database): Quicklist {
-    this.nodes ??= new NodeListpack(db.blocks);
+    if (this.nodes?.blocks !== db.blocks) this.nodes = new NodeListpack(db.blocks);
     const { values } = this.config;
     return new Quicklist(this.nodes, values['list-max-listpack-size'], values['list-compress-depth']);
   }
