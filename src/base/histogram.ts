@@ -47,7 +47,11 @@ export class Histogram {
 
 function bucketOf(nanoseconds: number): number {
   if (nanoseconds < SUB_BUCKETS) return nanoseconds < 0 ? 0 : Math.floor(nanoseconds);
-  const exponent = nanoseconds < 0x80000000 ? 31 - Math.clz32(nanoseconds) : Math.floor(Math.log2(nanoseconds));
+  if (nanoseconds < 0x80000000) {
+    const exponent = 31 - Math.clz32(nanoseconds);
+    return (exponent - SUB_BITS) * SUB_BUCKETS + (nanoseconds >>> (exponent - SUB_BITS));
+  }
+  const exponent = Math.floor(Math.log2(nanoseconds));
   if (exponent >= MAX_EXPONENT) return BUCKETS - 1;
   const sub = Math.floor(nanoseconds / 2 ** (exponent - SUB_BITS)) - SUB_BUCKETS;
   return (exponent - SUB_BITS + 1) * SUB_BUCKETS + sub;
