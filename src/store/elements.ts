@@ -12,7 +12,7 @@
  * memory.elementCount counts the elements of all collections that are alive.
  */
 import type { Random } from '../base/prng.js';
-import { ELEMENTS, HANDLE, INLINE_VALUE_MAX, VALUE_LENGTH_MASK } from './entry.js';
+import { ELEMENTS, HANDLE, INLINE_VALUE_MAX, LONG_KEY, VALUE_LENGTH_MASK } from './entry.js';
 import { SHORT_KEY_MAX } from './hash.js';
 import { HANDLE_AREA_BYTES, type Memory } from './memory.js';
 import type { StoredObject } from './objects.js';
@@ -35,6 +35,8 @@ export class Elements implements StoredObject {
   private readonly table: Table;
   private blockBytes = 0;
   private released = false;
+  /** The hash of the last key that was looked for. */
+  private soughtHash = 0;
 
   /** See {@link Database.newElements}. */
   constructor(memory: Memory) {
@@ -59,15 +61,25 @@ export class Elements implements StoredObject {
   find(buf: Uint8Array, start: number, end: number): Ref {
     const hash = this.memory.hasher.hash(buf, start, end);
     const length = end - start;
+    this.soughtHash = hash;
     return length <= SHORT_KEY_MAX ? this.table.find(hash, length) : this.table.findLong(hash, buf, start, end);
   }
 
   /** Adds the element buf[start, end), which is not there, with a value. The ranges may lie in the store. Throws StoreFullError. */
   add(buf: Uint8Array, start: number, end: number, vbuf: Uint8Array, vs: number, ve: number): Ref {
+    this.soughtHash = this.memory.hasher.hash(buf, start, end);
+    return this.addSought(buf, start, end, vbuf, vs, ve);
+  }
+
+  /** The same when that very range was looked for in vain just now, no other key of the store since: it is not hashed again. */
+  addSought(buf: Uint8Array, start: number, end: number, vbuf: Uint8Array, vs: number, ve: number): Ref {
     const { memory } = this;
     const { cut } = this.table;
-    if (cut !== undefined) cut.beforeWrite(memory.hasher.hash(buf, start, end));
-    const hash = memory.hasher.hash(buf, start, end);
+    if (cut !== undefined) {
+      cut.beforeWrite(this.soughtHash);
+      // That may have read other keys.
+      this.soughtHash = memory.hasher.hash(buf, start, end);
+    }
     const length = ve - vs;
     const handle = length > INLINE_VALUE_MAX ? memory.addLarge(vbuf, vs, ve) : 0;
     const area = handle === 0 ? length : HANDLE_AREA_BYTES;
@@ -80,7 +92,7 @@ export class Elements implements StoredObject {
     }
     if (handle === 0) this.writeInline(ref, vbuf, vs, ve);
     else this.writeHandle(ref, handle);
-    this.table.insert(hash, ref);
+    this.table.insert(this.soughtHash, ref);
     memory.elementCount++;
     this.blockBytes += this.bytesOf(ref);
     return ref;
@@ -89,7 +101,7 @@ export class Elements implements StoredObject {
   /** Gives the element buf[start, end) a value, whether it was there or not. Answers whether it is new. */
   put(buf: Uint8Array, start: number, end: number, vbuf: Uint8Array, vs: number, ve: number): boolean {
     const ref = this.find(buf, start, end);
-    if (ref === 0) this.add(buf, start, end, vbuf, vs, ve);
+    if (ref === 0) this.addSought(buf, start, end, vbuf, vs, ve);
     else this.setValue(ref, vbuf, vs, ve);
     return ref === 0;
   }
@@ -212,6 +224,11 @@ export class Elements implements StoredObject {
     this.memory.fetcher.fetch(this.table, this.memory.hasher.aheadHash, count);
   }
 
+  /** The elements that items[from, from + count) name will be read soon: their waits for memory overlap. */
+  fetchEntries(items: Int32Array, from: number, count: number): void {
+    this.memory.fetcher.fetchEntries(items, from, count);
+  }
+
   /** Lets all elements go; the collection is of no use afterwards. */
   release(): void {
     this.released = true;
@@ -263,9 +280,10 @@ export class Elements implements StoredObject {
   /** What an element takes: its block, and what its handles lead to. */
   private bytesOf(ref: Ref): number {
     const { reader, objects } = this.memory;
+    let bytes = this.memory.blockBytes(ref);
+    if ((this.word1(ref) & (HANDLE | LONG_KEY)) === 0) return bytes;
     const key = reader.keyHandle(ref);
     const value = reader.valueHandle(ref);
-    let bytes = this.memory.blockBytes(ref);
     if (key !== 0) bytes += objects.get(key).bytesUsed;
     if (value !== 0) bytes += objects.get(value).bytesUsed;
     return bytes;

@@ -28,7 +28,7 @@ export class Fetcher {
   /** `count` hashes, AHEAD at the most. */
   fetch(table: Table, hashes: Int32Array, count: number): void {
     if (table.count === 0) return;
-    const { words, refs } = this;
+    const { refs } = this;
     const { chunks } = table;
     let sum = 0;
     for (let i = 0; i < count; i++) {
@@ -36,7 +36,15 @@ export class Fetcher {
       sum ^= chunks[index >>> CHUNK_SHIFT][((index & INDEX_MASK) << 4) + TAGS];
     }
     for (let i = 0; i < count; i++) refs[i] = likely(table, hashes[i]);
-    for (let i = 0; i < count; i++) {
+    this.fetched ^= sum;
+    this.fetchEntries(refs, 0, count);
+  }
+
+  /** The entries that refs[from, from + count) name; 0 names none. */
+  fetchEntries(refs: Int32Array, from: number, count: number): void {
+    const { words } = this;
+    let sum = 0;
+    for (let i = from; i < from + count; i++) {
       const ref = refs[i];
       const at = (ref & UNIT_MASK) << 1;
       sum ^= words[ref >>> SEGMENT_SHIFT][at + 1] ^ words[ref >>> SEGMENT_SHIFT][at + NEXT_LINE_WORDS];

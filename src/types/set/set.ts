@@ -123,7 +123,7 @@ export class SetEditor extends Collection {
     const { elements } = this;
     if (elements !== undefined) {
       if (elements.find(buf, start, end) !== 0) return false;
-      elements.add(buf, start, end, buf, end, end);
+      elements.addSought(buf, start, end, buf, end, end);
       return true;
     }
     const { values } = this.config;
