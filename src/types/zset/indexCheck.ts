@@ -4,17 +4,26 @@ import { copyOf } from '../../base/copy.js';
 import type { Elements } from '../../store/elements.js';
 import type { Ref } from '../../store/types.js';
 import { COUNTS, INNER_MAX, INNER_REFS, type IndexNodes, LEAF_MAX, LEAF_REFS, NEXT, PREVIOUS } from './indexNodes.js';
+import type { NodeKeys } from './nodeKeys.js';
 import { NO_NODE } from './nodePool.js';
 
 /** Checks the invariants of an ordered index (orderedIndex.ts). */
-export function checkIndex(nodes: IndexNodes, elements: Elements, root: number, height: number, total: number): void {
-  const check = new IndexCheck(nodes, elements);
+export function checkIndex(
+  nodes: IndexNodes,
+  keys: NodeKeys,
+  elements: Elements,
+  root: number,
+  height: number,
+  total: number,
+): void {
+  const check = new IndexCheck(nodes, keys, elements);
   assert(check.node(root, height, true) === total, 'number of elements');
   check.end();
 }
 
 class IndexCheck {
   private readonly nodes: IndexNodes;
+  private readonly keys: NodeKeys;
   private readonly elements: Elements;
   private readonly seen = new Set<number>();
   private readonly refs = new Set<Ref>();
@@ -22,8 +31,9 @@ class IndexCheck {
   private lastScore = Number.NEGATIVE_INFINITY;
   private lastMember: Uint8Array | undefined;
 
-  constructor(nodes: IndexNodes, elements: Elements) {
+  constructor(nodes: IndexNodes, keys: NodeKeys, elements: Elements) {
     this.nodes = nodes;
+    this.keys = keys;
     this.elements = elements;
   }
 
@@ -32,6 +42,7 @@ class IndexCheck {
     const { nodes } = this;
     assert(!this.seen.has(node), 'a node has one parent');
     this.seen.add(node);
+    this.digits(node, level === 0 ? LEAF_REFS : INNER_REFS);
     const count = nodes.countOf(node);
     if (level === 0) return this.leaf(node, count, isRoot);
     assert(count >= (isRoot ? 2 : 1) && count <= INNER_MAX, 'number of children');
@@ -46,6 +57,10 @@ class IndexCheck {
       below += counted;
     }
     return below;
+  }
+
+  private digits(node: number, refsAt: number): void {
+    for (let i = 0; i < this.nodes.countOf(node); i++) assert(this.keys.isRight(node, refsAt, i), 'digits of a key');
   }
 
   private leaf(leaf: number, count: number, isRoot: boolean): number {

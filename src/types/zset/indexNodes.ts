@@ -1,25 +1,29 @@
 /**
  * What the nodes of an ordered index (orderedIndex.ts) hold, and where.
  *
- *   words   0       1          2      3   4            ...
- *   leaf    count | previous | next |   | scores (64 doubles) | 132 refs (64)
- *   inner   count |          |      |   | scores (38 doubles) | 80 refs (38) | 118 children (38) | 156 counts (38)
+ *   words   0       1          2      3      4
+ *   leaf    count | previous | next | skip | scores (64 doubles) | 132 refs (64) | 196 digits (64)
+ *   inner   count |          |      | skip | scores (42 doubles) | 88 refs (42)  | 130 digits (42) | 172 children | 214 counts
  *
  * Score and reference of an inner node are those of the least element below the child, its count is that of the elements there.
+ * Skip and digits speed up the search: see nodeKeys.ts.
  */
 import type { Ref } from '../../store/types.js';
 import { NO_NODE, NodePool } from './nodePool.js';
 
 export const LEAF_MAX = 64;
-export const INNER_MAX = 38;
+export const INNER_MAX = 42;
 
 export const PREVIOUS = 1;
 export const NEXT = 2;
+export const SKIP = 3;
 /** Index of the first score among the doubles of a node; of the other arrays among its words. */
 export const SCORES = 2;
 export const LEAF_REFS = 4 + 2 * LEAF_MAX;
+export const LEAF_DIGITS = LEAF_REFS + LEAF_MAX;
 export const INNER_REFS = 4 + 2 * INNER_MAX;
-export const CHILDREN = INNER_REFS + INNER_MAX;
+export const INNER_DIGITS = INNER_REFS + INNER_MAX;
+export const CHILDREN = INNER_DIGITS + INNER_MAX;
 export const COUNTS = CHILDREN + INNER_MAX;
 
 /** More items than this move faster in one call of the runtime. */
@@ -50,7 +54,7 @@ export class IndexNodes extends NodePool {
     return this.doubles[this.chunkOf(node)][(this.baseOf(node) >> 1) + SCORES + at];
   }
 
-  /** Item `at` of the array of a node that begins at word `array`: LEAF_REFS, INNER_REFS, CHILDREN, COUNTS. */
+  /** Item `at` of the array of a node that begins at word `array`: LEAF_REFS, INNER_REFS, CHILDREN, COUNTS ... */
   wordAt(node: number, array: number, at: number): number {
     return this.words[this.chunkOf(node)][this.baseOf(node) + array + at];
   }
@@ -70,14 +74,15 @@ export class IndexNodes extends NodePool {
     this.words[chunk][base + refsAt + at] = ref;
   }
 
-  setChild(node: number, at: number, child: number, score: number, ref: Ref, count: number): void {
-    this.setKey(node, INNER_REFS, at, score, ref);
+  /** Puts a child and the number of elements below it to the key at `at`. */
+  setChild(node: number, at: number, child: number, count: number): void {
     const words = this.words[this.chunkOf(node)];
     const base = this.baseOf(node);
     words[base + CHILDREN + at] = child;
     words[base + COUNTS + at] = count;
   }
 
+  /** The digits are not copied: see {@link NodeKeys.refit}. */
   copyChildren(from: number, fromAt: number, to: number, toAt: number, length: number): void {
     const words = this.words[this.chunkOf(from)];
     const toWords = this.words[this.chunkOf(to)];
@@ -86,7 +91,7 @@ export class IndexNodes extends NodePool {
     const scores = (base >> 1) + SCORES + fromAt;
     const toScores = (toBase >> 1) + SCORES + toAt;
     copyItems(this.doubles[this.chunkOf(from)], scores, this.doubles[this.chunkOf(to)], toScores, length);
-    for (let array = INNER_REFS; array <= COUNTS; array += INNER_MAX) {
+    for (const array of [INNER_REFS, CHILDREN, COUNTS]) {
       copyItems(words, base + array + fromAt, toWords, toBase + array + toAt, length);
     }
   }

@@ -4,10 +4,10 @@
  *   node number   31 ............. 6 | 5 ........ 0
  *                 chunk              | place in the chunk
  *
- *   chunk         | node | node | ... up to 64 |      98 doubles = 196 words a node, seen as either
+ *   chunk         | node | node | ... up to 64 |      130 doubles = 260 words a node, seen as either
  *
  * The first chunk doubles from 4 nodes on, so that a small index is small; the others come whole, so that growth copies no
- * more than 25 KiB, ever. A chunk without a node in use goes back, but for the first.
+ * more than 33 KiB, ever. A chunk without a node in use goes back, but for the first.
  *
  * Invariants: used[c] counts the nodes of chunk c that were taken; the others are linked from free[c] by their first word,
  * the place + 1 of the next, 0 at the end; bytesUsed is the sum of the chunks.
@@ -16,7 +16,7 @@ import { assert } from '../../base/assert.js';
 
 /** What a place that holds no node number says. */
 export const NO_NODE = -1;
-export const NODE_WORDS = 196;
+export const NODE_WORDS = 260;
 const NODE_BYTES = NODE_WORDS * 4;
 const CHUNK_SHIFT = 6;
 const CHUNK_NODES = 1 << CHUNK_SHIFT;

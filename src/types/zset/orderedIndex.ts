@@ -3,7 +3,7 @@
  * is below each node. Search, insertion, deletion, rank and search by rank cost O(log n).
  *
  *                     +--------------------------------------------+
- *   inner node        | children | least score, least ref, child,  |   up to 38 children
+ *   inner node        | children | least score, least ref, child,  |   up to 42 children
  *                     |          | elements below: for each child  |
  *                     +----------+---------------+-----------------+
  *                                | child 0       | child 1
@@ -13,8 +13,8 @@
  *                     | refs           |
  *                     +----------------+
  *
- * The nodes are laid out in indexNodes.ts.
- * A reference names the element in the store (elements.ts), which has the member: it is looked at only where scores are equal.
+ * The nodes are laid out in indexNodes.ts. A reference names the element in the store (elements.ts), which has the member: it is
+ * looked at only where neither scores nor digits (nodeKeys.ts) decide.
  *
  * Invariants: all leaves are at one depth and linked in order; an inner node says of each child its least element and how many
  * elements are below; no node is empty but the root of an empty tree; the root is a leaf or has two children at least.
@@ -28,9 +28,11 @@ import {
   CHILDREN,
   COUNTS,
   copyItems,
+  INNER_DIGITS,
   INNER_MAX,
   INNER_REFS,
   IndexNodes,
+  LEAF_DIGITS,
   LEAF_MAX,
   LEAF_REFS,
   NEXT,
@@ -39,15 +41,16 @@ import {
   shiftDown,
   shiftUp,
 } from './indexNodes.js';
+import { NodeKeys } from './nodeKeys.js';
 import { NO_NODE } from './nodePool.js';
-import { BEFORE, type Place, UNDECIDED } from './place.js';
+import type { Place } from './place.js';
 
 /** A leaf or inner node that has fewer looks for a neighbour to merge with, ... */
 const LEAF_FEW = LEAF_MAX / 4;
 const INNER_FEW = INNER_MAX / 4;
 /** ... if together they have no more than this. */
 const LEAF_MERGED = 48;
-const INNER_MERGED = 28;
+const INNER_MERGED = 30;
 
 /** Enough for 2^32 elements in the emptiest tree that the rules allow. */
 const MAX_HEIGHT = 24;
@@ -55,6 +58,7 @@ const MAX_HEIGHT = 24;
 export class OrderedIndex {
   private readonly nodes = new IndexNodes();
   private readonly elements: Elements;
+  private readonly keys: NodeKeys;
   private root: number;
   /** Levels of inner nodes above the leaves. */
   private height = 0;
@@ -69,6 +73,7 @@ export class OrderedIndex {
 
   constructor(elements: Elements) {
     this.elements = elements;
+    this.keys = new NodeKeys(this.nodes, elements);
     this.root = this.nodes.newLeaf();
     this.leaf = this.root;
   }
@@ -85,9 +90,33 @@ export class OrderedIndex {
 
   /** Puts the cursor on the first element behind a place; answers its rank: the number of elements before the place. */
   seekPlace(place: Place): number {
-    const rank = this.descend(place);
+    this.descend(place);
+    const rank = this.rankOfCursor();
     this.settle();
     return rank;
+  }
+
+  /** Puts the cursor on the element that lies `skipped` elements behind a place; false when there is none. */
+  seekBehind(place: Place, skipped: number): boolean {
+    this.descend(place);
+    if (skipped === 0) return this.settle();
+    const rank = this.rankOfCursor() + skipped;
+    if (rank >= this.total) return false;
+    this.seek(rank);
+    return true;
+  }
+
+  /** How many elements from the cursor on, which stays, lie before a place; `most` when they are as many or more. */
+  countTo(place: Place, most: number): number {
+    const { nodes } = this;
+    let counted = -this.at;
+    for (let leaf = this.leaf; leaf !== NO_NODE; leaf = nodes.wordAt(leaf, NEXT, 0)) {
+      const before = this.keys.search(leaf, LEAF_REFS, place);
+      counted += before;
+      if (counted >= most) return most;
+      if (before < nodes.countOf(leaf)) break;
+    }
+    return Math.max(0, counted);
   }
 
   /** Puts the cursor on the element with this rank, which exists. */
@@ -146,44 +175,31 @@ export class OrderedIndex {
     return true;
   }
 
-  /** Finds the way to a place; the cursor may be left behind the last element of a leaf. Answers the elements before it. */
-  private descend(place: Place): number {
-    const { nodes } = this;
+  /** Finds the way to a place; the cursor may be left behind the last element of a leaf. */
+  private descend(place: Place): void {
+    const { nodes, keys } = this;
     let node = this.root;
-    let rank = 0;
     for (let level = this.height; level > 0; level--) {
-      const words = nodes.words[nodes.chunkOf(node)];
-      const base = nodes.baseOf(node);
-      // The last child whose least element is before the place; what is before the first child needs no look.
-      const child = this.before(node, INNER_REFS, 1, words[base], place) - 1;
-      for (let i = base + COUNTS; i < base + COUNTS + child; i++) rank += words[i];
+      // The last child whose least element is before the place.
+      const child = keys.search(node, INNER_REFS, place) - 1;
       this.pathNode[level] = node;
       this.pathAt[level] = child;
-      node = words[base + CHILDREN + child];
+      node = nodes.childAt(node, child);
     }
     this.leaf = node;
-    this.at = this.before(node, LEAF_REFS, 0, this.nodes.countOf(node), place);
-    return rank + this.at;
+    this.at = keys.search(node, LEAF_REFS, place);
   }
 
-  /** The first index in [from, to) of a node whose element is not before the place, or `to`. */
-  private before(node: number, refsAt: number, from: number, to: number, place: Place): number {
+  /** How many elements lie before the cursor, to which the path leads. */
+  private rankOfCursor(): number {
     const { nodes } = this;
-    const chunk = nodes.chunkOf(node);
-    const base = nodes.baseOf(node);
-    const doubles = nodes.doubles[chunk];
-    const scores = (base >> 1) + SCORES;
-    while (from < to) {
-      const middle = (from + to) >> 1;
-      let side = place.sideOf(doubles[scores + middle]) as number;
-      if (side === UNDECIDED) {
-        const member = this.elements.readKey(nodes.words[chunk][base + refsAt + middle]);
-        side = place.isAfter(member.buf, member.start, member.end) ? BEFORE : -BEFORE;
-      }
-      if (side === BEFORE) from = middle + 1;
-      else to = middle;
+    let rank = this.at;
+    for (let level = this.height; level > 0; level--) {
+      const counts = nodes.baseOf(this.pathNode[level]) + COUNTS;
+      const words = nodes.words[nodes.chunkOf(this.pathNode[level])];
+      for (let i = 0; i < this.pathAt[level]; i++) rank += words[counts + i];
     }
-    return from;
+    return rank;
   }
 
   // ---------------------------------------------------------------- insertion
@@ -195,13 +211,8 @@ export class OrderedIndex {
       this.splitLeaf();
       this.descend(place);
     }
-    const { nodes, at } = this;
-    const chunk = nodes.chunkOf(this.leaf);
-    const base = nodes.baseOf(this.leaf);
-    shiftUp(nodes.doubles[chunk], (base >> 1) + SCORES, at, nodes.words[chunk][base]);
-    shiftUp(nodes.words[chunk], base + LEAF_REFS, at, nodes.words[chunk][base]);
-    this.nodes.setKey(this.leaf, LEAF_REFS, at, score, ref);
-    nodes.words[chunk][base]++;
+    const { at } = this;
+    this.keys.insert(this.leaf, LEAF_REFS, at, score, ref);
     this.addToCounts(1);
     if (at === 0) this.setLeast(1, score, ref);
   }
@@ -243,6 +254,8 @@ export class OrderedIndex {
     rightWords[rightBase] = moved;
     this.nodes.linkLeaves(right, next);
     this.nodes.linkLeaves(leaf, right);
+    this.keys.refit(leaf, LEAF_REFS);
+    this.keys.refit(right, LEAF_REFS);
     const least = rightDoubles[(rightBase >> 1) + SCORES];
     this.addChild(1, right, least, rightWords[rightBase + LEAF_REFS], moved);
   }
@@ -266,12 +279,10 @@ export class OrderedIndex {
     }
     const words = nodes.words[nodes.chunkOf(node)];
     const base = nodes.baseOf(node);
-    const length = words[base];
     words[base + COUNTS + at - 1] -= count;
-    shiftUp(nodes.doubles[nodes.chunkOf(node)], (base >> 1) + SCORES, at, length);
-    for (const array of [INNER_REFS, CHILDREN, COUNTS]) shiftUp(words, base + array, at, length);
-    words[base] = length + 1;
-    this.nodes.setChild(node, at, child, score, ref, count);
+    for (const array of [CHILDREN, COUNTS]) shiftUp(words, base + array, at, words[base]);
+    this.keys.insert(node, INNER_REFS, at, score, ref);
+    nodes.setChild(node, at, child, count);
   }
 
   /** Splits the full inner node of the path, into which another child comes at `at`; answers the new one. */
@@ -288,6 +299,8 @@ export class OrderedIndex {
     this.nodes.copyChildren(node, kept, right, 0, moved);
     words[base] = kept;
     nodes.words[nodes.chunkOf(right)][nodes.baseOf(right)] = moved;
+    this.keys.refit(node, INNER_REFS);
+    this.keys.refit(right, INNER_REFS);
     this.addChild(level + 1, right, this.nodes.scoreAt(right, 0), this.nodes.wordAt(right, INNER_REFS, 0), count);
     return right;
   }
@@ -296,16 +309,10 @@ export class OrderedIndex {
     const left = this.root;
     const root = this.nodes.newNode();
     const refsAt = this.height === 0 ? LEAF_REFS : INNER_REFS;
-    this.nodes.words[this.nodes.chunkOf(root)][this.nodes.baseOf(root)] = 2;
-    this.nodes.setChild(
-      root,
-      0,
-      left,
-      this.nodes.scoreAt(left, 0),
-      this.nodes.wordAt(left, refsAt, 0),
-      this.total - count,
-    );
-    this.nodes.setChild(root, 1, right, score, ref, count);
+    this.keys.insert(root, INNER_REFS, 0, this.nodes.scoreAt(left, 0), this.nodes.wordAt(left, refsAt, 0));
+    this.keys.insert(root, INNER_REFS, 1, score, ref);
+    this.nodes.setChild(root, 0, left, this.total - count);
+    this.nodes.setChild(root, 1, right, count);
     this.root = root;
     this.height++;
     assert(this.height < MAX_HEIGHT, 'height of an ordered index');
@@ -316,6 +323,13 @@ export class OrderedIndex {
   /** How many elements, `limit` at most, follow the cursor in its leaf, the one under it included. */
   runLength(limit: number): number {
     return Math.min(limit, this.nodes.countOf(this.leaf) - this.at);
+  }
+
+  /** The next `count` elements of the leaf will be read. */
+  fetchRun(count: number): void {
+    const { nodes, leaf, at } = this;
+    const length = Math.min(count, nodes.countOf(leaf) - at);
+    this.elements.fetchEntries(nodes.words[nodes.chunkOf(leaf)], nodes.baseOf(leaf) + LEAF_REFS + at, length);
   }
 
   /** The reference of the element `i` places behind the cursor in its leaf. */
@@ -344,17 +358,6 @@ export class OrderedIndex {
     }
   }
 
-  private rankOfCursor(): number {
-    const { nodes } = this;
-    let rank = this.at;
-    for (let level = this.height; level > 0; level--) {
-      const counts = nodes.baseOf(this.pathNode[level]) + COUNTS;
-      const words = nodes.words[nodes.chunkOf(this.pathNode[level])];
-      for (let i = 0; i < this.pathAt[level]; i++) rank += words[counts + i];
-    }
-    return rank;
-  }
-
   /** Removes {@link runLength} or fewer elements from the cursor on, which was put there by rank or {@link seekElement}. */
   removeRun(length: number): void {
     const { nodes, at, leaf } = this;
@@ -363,7 +366,7 @@ export class OrderedIndex {
     const words = nodes.words[chunk];
     const count = words[base];
     shiftDown(nodes.doubles[chunk], (base >> 1) + SCORES, at, length, count);
-    shiftDown(words, base + LEAF_REFS, at, length, count);
+    for (const array of [LEAF_REFS, LEAF_DIGITS]) shiftDown(words, base + array, at, length, count);
     words[base] = count - length;
     this.addToCounts(-length);
     if (count === length) return this.removeLeaf();
@@ -397,6 +400,7 @@ export class OrderedIndex {
     copyItems(nodes.doubles[nodes.chunkOf(right)], from, nodes.doubles[nodes.chunkOf(left)], to, moved);
     copyItems(rightWords, rightBase + LEAF_REFS, words, base + LEAF_REFS + words[base], moved);
     words[base] += moved;
+    this.keys.refit(left, LEAF_REFS);
     this.nodes.linkLeaves(left, rightWords[rightBase + NEXT]);
     this.dissolve(1, at, right);
   }
@@ -411,6 +415,7 @@ export class OrderedIndex {
     const moved = this.nodes.countOf(right);
     this.nodes.copyChildren(right, 0, left, this.nodes.countOf(left), moved);
     nodes.words[nodes.chunkOf(left)][nodes.baseOf(left)] += moved;
+    this.keys.refit(left, INNER_REFS);
     this.dissolve(level + 1, at, right);
   }
 
@@ -441,7 +446,7 @@ export class OrderedIndex {
     const base = nodes.baseOf(node);
     const length = words[base];
     shiftDown(nodes.doubles[nodes.chunkOf(node)], (base >> 1) + SCORES, at, 1, length);
-    for (const array of [INNER_REFS, CHILDREN, COUNTS]) shiftDown(words, base + array, at, 1, length);
+    for (const array of [INNER_REFS, INNER_DIGITS, CHILDREN, COUNTS]) shiftDown(words, base + array, at, 1, length);
     words[base] = length - 1;
     if (level === this.height) return this.lowerRoot();
     if (length === 1) {
@@ -474,13 +479,13 @@ export class OrderedIndex {
   /** The child that the path takes at this level has another least element. */
   private setLeast(fromLevel: number, score: number, ref: Ref): void {
     for (let level = fromLevel; level <= this.height; level++) {
-      this.nodes.setKey(this.pathNode[level], INNER_REFS, this.pathAt[level], score, ref);
+      this.keys.replace(this.pathNode[level], INNER_REFS, this.pathAt[level], score, ref);
       if (this.pathAt[level] > 0) return;
     }
   }
 
   /** Checks the tree against its elements. */
   verify(): void {
-    checkIndex(this.nodes, this.elements, this.root, this.height, this.total);
+    checkIndex(this.nodes, this.keys, this.elements, this.root, this.height, this.total);
   }
 }

@@ -13,15 +13,16 @@ export const BEHIND = 1;
 export const UNDECIDED = 0;
 
 export class Place {
-  private score = 0;
+  score = 0;
   /** What an element of this very score is. */
-  private sameScore = UNDECIDED;
-  private byMember = false;
+  sameScore: typeof BEFORE | typeof BEHIND | typeof UNDECIDED = UNDECIDED;
+  /** Scores do not matter. */
+  byMember = false;
   /** The element with this very member lies before the place. */
   private inclusive = false;
-  private buf: Uint8Array = NOTHING;
-  private start = 0;
-  private end = 0;
+  buf: Uint8Array = NOTHING;
+  start = 0;
+  end = 0;
 
   /** Where the element with this score and member is, or belongs. */
   ofElement(score: number, buf: Uint8Array, start: number, end: number): this {
@@ -63,7 +64,7 @@ export class Place {
     if (this.byMember) return UNDECIDED;
     if (score < this.score) return BEFORE;
     if (score > this.score) return BEHIND;
-    return this.sameScore as typeof BEFORE | typeof BEHIND | typeof UNDECIDED;
+    return this.sameScore;
   }
 
   /** Whether the place is behind the element with this member, whose score left that open. */
