@@ -84,7 +84,7 @@ export class Executor extends CommandScope implements Request {
     const peek = this.#peek;
     const next = peek.look(buf, pos, end);
     if (peek.count > 1) {
-      if (peek.oneKey) db.fetchElements(buf, peek.start[0], peek.end[0], peek.nextStart, peek.nextEnd, peek.count);
+      if (peek.oneKey) db.fetchElements(buf, peek.start[0], peek.end[0], peek);
       else db.fetchAhead(buf, peek.start, peek.end, 0, 1, peek.count);
     }
     return next > pos ? next : end;

@@ -25,6 +25,9 @@ export class KeyPeek {
   /** The argument behind each key, or nothing (0, 0): perhaps a field or a member. */
   readonly nextStart = new Int32Array(PEEK_REQUESTS);
   readonly nextEnd = new Int32Array(PEEK_REQUESTS);
+  /** The last argument, when it lies behind the key: where sorted sets are given members. */
+  readonly lastStart = new Int32Array(PEEK_REQUESTS);
+  readonly lastEnd = new Int32Array(PEEK_REQUESTS);
   /** All keys are the same one. */
   oneKey = false;
   #pos = 0;
@@ -52,6 +55,8 @@ export class KeyPeek {
     let keyEnd = 0;
     let nextStart = 0;
     let nextEnd = 0;
+    let lastStart = 0;
+    let lastEnd = 0;
     for (let i = 0; i < argc; i++) {
       if (this.#pos >= end || buf[this.#pos] !== DOLLAR) return -1;
       const length = this.#number(buf, this.#pos + 1, end);
@@ -59,9 +64,13 @@ export class KeyPeek {
       if (i === 1) {
         keyStart = this.#pos;
         keyEnd = keyStart + length;
-      } else if (i === MEMBER_ARG) {
-        nextStart = this.#pos;
-        nextEnd = nextStart + length;
+      } else if (i >= MEMBER_ARG) {
+        lastStart = this.#pos;
+        lastEnd = lastStart + length;
+        if (i === MEMBER_ARG) {
+          nextStart = lastStart;
+          nextEnd = lastEnd;
+        }
       }
       this.#pos += length + 2;
       if (this.#pos > end) return -1;
@@ -69,6 +78,8 @@ export class KeyPeek {
     if (argc > 1) {
       this.nextStart[this.count] = nextStart;
       this.nextEnd[this.count] = nextEnd;
+      this.lastStart[this.count] = lastStart;
+      this.lastEnd[this.count] = lastEnd;
       this.start[this.count] = keyStart;
       this.end[this.count++] = keyEnd;
       if (this.oneKey && this.count > 1) this.oneKey = this.#isFirstKey(buf, keyStart, keyEnd);

@@ -29,7 +29,7 @@ import {
 import { ExpiryWheel } from './expiry.js';
 import { type Hasher, SHORT_KEY_MAX } from './hash.js';
 import { HANDLE_AREA_BYTES, type Memory } from './memory.js';
-import { capacityFor, LargeBytes, type ObjectTable, type StoredObject } from './objects.js';
+import { capacityFor, type ElementRanges, LargeBytes, type ObjectTable, type StoredObject } from './objects.js';
 import { SEGMENT_SHIFT, UNIT_MASK } from './segments.js';
 import { SlotIndex } from './slots.js';
 import { Table } from './table.js';
@@ -104,17 +104,14 @@ export class Keyspace {
     this.memory.fetcher.fetch(this.table, this.hasher.aheadHash, count);
   }
 
-  /** The same for elements of one large collection: `count` of them, in ranges of the same buffer as the key. */
-  fetchElements(
-    buf: Uint8Array,
-    keyStart: number,
-    keyEnd: number,
-    starts: Int32Array,
-    ends: Int32Array,
-    count: number,
-  ): void {
+  /** The same for elements of one large collection, whose names are in ranges of the same buffer as the key. */
+  fetchElements(buf: Uint8Array, keyStart: number, keyEnd: number, ranges: ElementRanges): void {
     const ref = this.find(buf, keyStart, keyEnd);
-    if (ref !== 0) this.object(ref)?.fetchAhead?.(buf, starts, ends, count);
+    const object = ref === 0 ? undefined : this.object(ref);
+    if (object?.fetchAhead === undefined) return;
+    const { nextStart, nextEnd, lastStart, lastEnd, count } = ranges;
+    if (object.isNamedLast === true) object.fetchAhead(buf, lastStart, lastEnd, count);
+    else object.fetchAhead(buf, nextStart, nextEnd, count);
   }
 
   /** False while the processor's caches hold all that finding a key or an element needs. */

@@ -26,6 +26,8 @@ export interface StoredObject {
   clone(): StoredObject;
   /** The object is no key's value any more: gives back what of it lies elsewhere in the store, without looking at it. */
   release?(): void;
+  /** Commands name its elements by their last argument, and not by the one behind the key. */
+  readonly isNamedLast?: boolean;
   /** Elements in these ranges of `buf` will be asked for soon: see {@link Database.fetchAhead}. */
   fetchAhead?(buf: Uint8Array, starts: Int32Array, ends: Int32Array, count: number): void;
   /**
@@ -35,6 +37,15 @@ export interface StoredObject {
   relocate?(cursor: number): number;
   /** Checks its invariants and visits its elements and its blocks (blocks.ts). */
   verify?(visit: (ref: Ref) => void, visitBlock: (record: BlockRecord) => void): void;
+}
+
+/** Where `count` requests name elements: the argument behind the key, and the last one. Empty ranges where there is none. */
+export interface ElementRanges {
+  readonly count: number;
+  readonly nextStart: Int32Array;
+  readonly nextEnd: Int32Array;
+  readonly lastStart: Int32Array;
+  readonly lastEnd: Int32Array;
 }
 
 /** What an object costs beside its payload: the wrapper objects and its place in the table. */

@@ -60,7 +60,9 @@ describe('a look ahead in a pipeline', () => {
     peek.look(Buffer.from(text), 0, text.length);
     expect(peek.oneKey).toBe(true);
     const behind = [0, 1, 2].map((i) => text.slice(peek.nextStart[i], peek.nextEnd[i]));
+    const last = [0, 1, 2].map((i) => text.slice(peek.lastStart[i], peek.lastEnd[i]));
     expect(behind).toEqual(['one', '', 'two']);
+    expect(last).toEqual(['one', '', 'x']);
     const other = text + request('SADD', 'sex', 'one');
     peek.look(Buffer.from(other), 0, other.length);
     expect(peek.oneKey).toBe(false);

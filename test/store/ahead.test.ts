@@ -73,7 +73,9 @@ describe('keys that are fetched ahead', () => {
     for (let batch = 0; batch < 500; batch++) {
       const members = Array.from({ length: AHEAD }, () => `m${prng.below(40_000)}`);
       const { buf, starts, ends } = ranges(['collection', ...members]);
-      db.fetchElements(buf, 0, key.length, starts.subarray(1), ends.subarray(1), AHEAD);
+      const none = new Int32Array(AHEAD);
+      const named = { nextStart: starts.subarray(1), nextEnd: ends.subarray(1), lastStart: none, lastEnd: none };
+      db.fetchElements(buf, 0, key.length, { ...named, count: AHEAD });
       members.forEach((member, i) => {
         const [start, end] = [starts[i + 1] as number, ends[i + 1] as number];
         expect(db.find(buf, 0, key.length)).not.toBe(0);

@@ -3,30 +3,22 @@
  * ZRANGEBYLEX ZREVRANGEBYLEX, each a ZRANGE some of whose options are settled.
  */
 import { SYNTAX, WRONGTYPE } from '../../resp/errors.js';
-import { TYPE_ZSET } from '../../store/types.js';
+import { AHEAD, TYPE_ZSET } from '../../store/types.js';
 import type { Ordered } from '../../types/zset/ordered.js';
+import { BY_MEMBER, BY_RANK, BY_SCORE, type RangeKind, type RangeQuery } from '../../types/zset/rangeQuery.js';
+import type { SortedSet } from '../../types/zset/sortedSet.js';
 import { type ArgumentDoc, DENYOOM, READONLY, WRITE } from '../command.js';
 import type { CommandContext } from '../context.js';
 import type { Command } from '../define.js';
 import { KEY, oneKey, token, twoKeys } from '../generic/declare.js';
 import { LIMIT, replacedBy, replyCount, replyElement, storeResult, WITHSCORES, zsetCommand } from './declare.js';
-import { BY_MEMBER, BY_RANK, BY_SCORE, integerArgument, memberRange, type RangeKind, scoreRange } from './ranges.js';
+import { integerArgument, memberRange, scoreRange } from './ranges.js';
 
 const LIMIT_WITH_RANKS = `${SYNTAX}, LIMIT is only supported in combination with either BYSCORE or BYLEX`;
 const SCORES_WITH_MEMBERS = `${SYNTAX}, WITHSCORES not supported in combination with BYLEX`;
 
-/** What a command of the family leaves open is undefined. */
-interface RangeOptions {
-  kind: RangeKind | undefined;
-  reverse: boolean | undefined;
-  withScores: boolean;
-  offset: number;
-  /** As given: -1 for no limit. */
-  limit: number;
-}
-
 /** Reads the options from argument `from` on; false when they are wrong, which has then been replied. */
-function readOptions(ctx: CommandContext, from: number, stores: boolean, options: RangeOptions): boolean {
+function readOptions(ctx: CommandContext, from: number, stores: boolean, options: RangeQuery): boolean {
   for (let i = from; i < ctx.argc; i++) {
     if (!stores && ctx.argIs(i, 'withscores')) options.withScores = true;
     else if (ctx.argIs(i, 'limit') && i + 2 < ctx.argc) {
@@ -50,94 +42,70 @@ function readOptions(ctx: CommandContext, from: number, stores: boolean, options
   return false;
 }
 
-/** The ranks that a range comes to, from the low end; `behind` is not of it. */
-interface Span {
-  first: number;
-  behind: number;
-}
-
-/** The range in arguments `at` and `at + 1`; undefined when it is no good, which has then been replied. */
-function readRange(ctx: CommandContext, at: number, options: RangeOptions): ((zset: Ordered) => Span) | undefined {
-  if (options.kind === BY_SCORE || options.kind === BY_MEMBER) {
-    const parse = options.kind === BY_SCORE ? scoreRange : memberRange;
-    const isRange = options.reverse === true ? parse(ctx, at + 1, at) : parse(ctx, at, at + 1);
-    return isRange ? (zset) => spanBetween(ctx, zset, options) : undefined;
+/** Reads the ends of the range in arguments `at` and `at + 1`; false when they are no good, which has then been replied. */
+function readEnds(ctx: CommandContext, at: number, range: RangeQuery): boolean {
+  if (range.kind === BY_SCORE || range.kind === BY_MEMBER) {
+    const min = range.reverse === true ? at + 1 : at;
+    const max = range.reverse === true ? at : at + 1;
+    return range.kind === BY_SCORE ? scoreRange(ctx, min, max) : memberRange(ctx, min, max);
   }
-  const from = integerArgument(ctx, at);
-  if (Number.isNaN(from)) return undefined;
-  const to = integerArgument(ctx, at + 1);
-  return Number.isNaN(to) ? undefined : ({ count }) => spanOfRanks(count, from, to, options.reverse === true);
-}
-
-function spanOfRanks(count: number, from: number, to: number, reverse: boolean): Span {
-  const first = Math.max(0, from < 0 ? from + count : from);
-  const last = Math.min(count - 1, to < 0 ? to + count : to);
-  return reverse ? { first: count - 1 - last, behind: count - first } : { first, behind: last + 1 };
-}
-
-function spanBetween(ctx: CommandContext, zset: Ordered, { reverse, offset, limit }: RangeOptions): Span {
-  const first = zset.countBefore(ctx.zsets.from);
-  const behind = zset.countBefore(ctx.zsets.to);
-  // A negative offset skips everything, a negative limit is none.
-  const skipped = offset < 0 ? Number.POSITIVE_INFINITY : offset;
-  const most = limit < 0 ? Number.POSITIVE_INFINITY : limit;
-  if (reverse === true) return { first: Math.max(first, behind - skipped - most), behind: behind - skipped };
-  return { first: first + skipped, behind: Math.min(behind, first + skipped + most) };
-}
-
-/** Calls `visit` with the cursor on each element of the span, from its high end when reversed. */
-function walk(zset: Ordered, { first, behind }: Span, reverse: boolean, visit: () => void): void {
-  zset.seek(reverse ? behind - 1 : first);
-  for (let left = behind - first; ; ) {
-    visit();
-    if (--left === 0) return;
-    if (reverse) zset.previous();
-    else zset.next();
-  }
+  range.firstRank = integerArgument(ctx, at);
+  if (Number.isNaN(range.firstRank)) return false;
+  range.lastRank = integerArgument(ctx, at + 1);
+  return !Number.isNaN(range.lastRank);
 }
 
 function runRange(ctx: CommandContext, kind: RangeKind | undefined, reverse: boolean | undefined): void {
-  const { db, reply } = ctx;
-  const options: RangeOptions = { kind, reverse, withScores: false, offset: 0, limit: -1 };
-  if (!readOptions(ctx, 4, false, options)) return;
-  const spanOf = readRange(ctx, 2, options);
-  if (spanOf === undefined) return;
+  const { db, reply, zsets } = ctx;
+  const range = zsets.range.reset(kind, reverse);
+  if (!readOptions(ctx, 4, false, range) || !readEnds(ctx, 2, range)) return;
   const ref = ctx.lookupRead(1);
   if (ref === 0) return reply.array(0);
   if (db.type(ref) !== TYPE_ZSET) return reply.error(WRONGTYPE);
-  const zset = ctx.zsets.read(db, ref);
-  const span = spanOf(zset);
-  const count = Math.max(0, span.behind - span.first);
-  const { withScores } = options;
+  replyRange(ctx, zsets.read(db, ref), range);
+}
+
+function replyRange(ctx: CommandContext, zset: Ordered, range: RangeQuery): void {
+  const count = range.begin(zset);
+  const { withScores } = range;
+  const backward = range.reverse === true;
   replyCount(ctx, count, withScores);
-  if (count > 0) walk(zset, span, options.reverse === true, () => replyElement(ctx, zset, withScores));
+  for (let i = 0; i < count; i++) {
+    if (i > 0) {
+      if (backward) zset.previous();
+      else zset.next();
+    }
+    if (i % AHEAD === 0 && !backward) zset.fetchRun(Math.min(AHEAD, count - i));
+    replyElement(ctx, zset, withScores);
+  }
 }
 
 function runRangeStore(ctx: CommandContext): void {
   const { db, zsets } = ctx;
-  const options: RangeOptions = { kind: undefined, reverse: undefined, withScores: false, offset: 0, limit: -1 };
-  if (!readOptions(ctx, 5, true, options)) return;
-  const spanOf = readRange(ctx, 3, options);
-  if (spanOf === undefined) return;
+  const range = zsets.range.reset(undefined, undefined);
+  if (!readOptions(ctx, 5, true, range) || !readEnds(ctx, 3, range)) return;
   const ref = ctx.lookupRead(2);
   if (ref !== 0 && db.type(ref) !== TYPE_ZSET) return ctx.reply.error(WRONGTYPE);
   const result = zsets.begin(db);
   try {
-    if (ref !== 0) {
-      const zset = zsets.read(db, ref);
-      const span = spanOf(zset);
-      if (span.first < span.behind) {
-        walk(zset, span, false, () => {
-          const { buf, start, end } = zset.member();
-          result.add(zset.score, buf, start, end);
-        });
-      }
-    }
+    if (ref !== 0) copyRange(zsets.read(db, ref), range, result);
   } catch (error) {
     result.release();
     throw error;
   }
   storeResult(ctx, 1, result, 'zrangestore');
+}
+
+function copyRange(zset: Ordered, range: RangeQuery, result: SortedSet): void {
+  const count = range.begin(zset);
+  for (let i = 0; i < count; i++) {
+    if (i > 0) {
+      if (range.reverse === true) zset.previous();
+      else zset.next();
+    }
+    const { buf, start, end } = zset.member();
+    result.add(zset.score, buf, start, end);
+  }
 }
 
 const SORT_BY: ArgumentDoc = {

@@ -13,11 +13,6 @@ const OPEN_BRACKET = 0x5b;
 const PLUS = 0x2b;
 const MINUS = 0x2d;
 
-export const BY_RANK = 0;
-export const BY_SCORE = 1;
-export const BY_MEMBER = 2;
-export type RangeKind = typeof BY_RANK | typeof BY_SCORE | typeof BY_MEMBER;
-
 /** Argument i as a 64-bit integer, rounded to a double; NaN when it is none, which has then been replied. */
 export function integerArgument(ctx: CommandContext, i: number, error = NOT_AN_INTEGER): number {
   const value = ctx.argInt(i);

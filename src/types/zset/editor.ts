@@ -98,10 +98,12 @@ export class ZsetEditor {
     return UPDATED;
   }
 
+  /** Adds a member that {@link set} has just looked for. */
   private add(score: number, buf: Uint8Array, start: number, end: number): void {
-    if (this.large === undefined && !this.fitsSmall(end - start)) this.large = enlarged(this.db, this.small);
-    if (this.large === undefined) this.small.add(score, buf, start, end);
-    else this.large.add(score, buf, start, end);
+    if (this.large !== undefined) return this.large.addSought(score, buf, start, end);
+    if (this.fitsSmall(end - start)) return this.small.add(score, buf, start, end);
+    this.large = enlarged(this.db, this.small);
+    this.large.add(score, buf, start, end);
   }
 
   /** Whether a further member of this length leaves it a listpack. */

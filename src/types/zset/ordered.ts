@@ -11,6 +11,13 @@ export interface Ordered {
   /** How many elements lie before a place. */
   countBefore(place: Place): number;
 
+  /** Puts the cursor on the element that lies `skipped` elements behind a place; false when there is none. */
+  seekBehind(place: Place, skipped: number): boolean;
+  /** After {@link seekBehind}: how many elements from the cursor on, which stays, lie before a place; `most` at the most. */
+  countTo(place: Place, most: number): number;
+  /** The next `count` elements will be read: what they need is fetched from memory together. */
+  fetchRun(count: number): void;
+
   /** Puts the cursor on the element with this rank, which exists. */
   seek(rank: number): void;
   /** Moves it; false at the end, from where it must be put somewhere again. */

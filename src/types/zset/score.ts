@@ -1,5 +1,5 @@
 /** Scores as clients write them: what C's strtod reads, under the conditions that Redis puts on it. */
-import { latin1 } from '../../base/bytes.js';
+import { equalsIgnoreCase, latin1 } from '../../base/bytes.js';
 import { formatDouble } from '../../base/doubles.js';
 
 const MINUS = 0x2d;
@@ -24,6 +24,8 @@ const NOT_ZERO = /^[+-]?(?:0x[0.]*[1-9a-f]|[0.]*[1-9])/i;
 export function parseScore(buf: Uint8Array, start: number, end: number): number {
   const easy = parseShortDecimal(buf, start, end);
   if (!Number.isNaN(easy)) return easy;
+  if (equalsIgnoreCase(buf, start, end, '+inf') || equalsIgnoreCase(buf, start, end, 'inf')) return Infinity;
+  if (equalsIgnoreCase(buf, start, end, '-inf')) return -Infinity;
   const text = latin1(buf, start, end);
   const value = parseDouble(text);
   const outOfRange = value === 0 ? NOT_ZERO.test(text) : !Number.isFinite(value) && !INFINITE.test(text);

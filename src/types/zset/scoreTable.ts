@@ -23,6 +23,12 @@ export class ScoreTable {
     return this.elements.add(buf, start, end, this.scoreBytes, 0, SCORE_BYTES);
   }
 
+  /** The same when {@link find} has just looked for it. */
+  addSought(score: number, buf: Uint8Array, start: number, end: number): Ref {
+    this.scoreData.setFloat64(0, score, true);
+    return this.elements.addSought(buf, start, end, this.scoreBytes, 0, SCORE_BYTES);
+  }
+
   get(ref: Ref): number {
     const value = this.elements.readValue(ref);
     return value.data.getFloat64(value.start, true);

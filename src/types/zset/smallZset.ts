@@ -24,6 +24,8 @@ export class SmallZset implements Ordered {
   private view = new ByteView();
   /** Where the member is that was found last. */
   private foundAt = 0;
+  /** Where {@link seekBehind} put the cursor. */
+  private rank = 0;
   private readonly place = new Place();
   private readonly memberElement = new ListpackElement();
   private readonly scoreElement = new ListpackElement();
@@ -84,6 +86,22 @@ export class SmallZset implements Ordered {
     }
     return rank;
   }
+
+  seekBehind(place: Place, skipped: number): boolean {
+    this.rank = this.countBefore(place) + skipped;
+    if (this.rank >= this.count) return false;
+    this.seek(this.rank);
+    return true;
+  }
+
+  countTo(place: Place, most: number): number {
+    const counted = Math.max(0, Math.min(most, this.countBefore(place) - this.rank));
+    this.seek(this.rank);
+    return counted;
+  }
+
+  /** They lie together. */
+  fetchRun(): void {}
 
   seek(rank: number): void {
     this.list.seek(2 * rank);

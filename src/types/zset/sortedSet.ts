@@ -10,7 +10,7 @@
 import type { Random } from '../../base/prng.js';
 import type { Elements } from '../../store/elements.js';
 import type { StoredObject } from '../../store/objects.js';
-import type { ByteView, Ref } from '../../store/types.js';
+import { type ByteView, CACHED_ENTRIES, type Ref } from '../../store/types.js';
 import type { Ordered } from './ordered.js';
 import { OrderedIndex } from './orderedIndex.js';
 import { Place } from './place.js';
@@ -22,6 +22,8 @@ const OBJECT_BYTES = 1100;
 const RUN_MAX = 64;
 
 export class SortedSet implements StoredObject, Ordered {
+  /** ZADD, ZSCORE, ZRANK name a member last. */
+  readonly isNamedLast = true;
   /** Members, with their scores as values of 8 bytes; for whoever saves them. */
   readonly elements: Elements;
   private readonly scores: ScoreTable;
@@ -86,6 +88,18 @@ export class SortedSet implements StoredObject, Ordered {
     return this.index.seekPlace(place);
   }
 
+  seekBehind(place: Place, skipped: number): boolean {
+    return this.index.seekBehind(place, skipped);
+  }
+
+  countTo(place: Place, most: number): number {
+    return this.index.countTo(place, most);
+  }
+
+  fetchRun(count: number): void {
+    if (this.count > CACHED_ENTRIES) this.index.fetchRun(count);
+  }
+
   seek(rank: number): void {
     this.index.seek(rank);
   }
@@ -121,6 +135,12 @@ export class SortedSet implements StoredObject, Ordered {
   /** Adds a member that is not there. Its bytes may lie in the store. Throws StoreFullError. */
   add(score: number, buf: Uint8Array, start: number, end: number): void {
     const ref = this.scores.add(score, buf, start, end);
+    this.index.insert(score, ref, this.place.ofElement(score, buf, start, end));
+  }
+
+  /** The same when {@link find} has just looked for it. */
+  addSought(score: number, buf: Uint8Array, start: number, end: number): void {
+    const ref = this.scores.addSought(score, buf, start, end);
     this.index.insert(score, ref, this.place.ofElement(score, buf, start, end));
   }
 

@@ -5,6 +5,7 @@ import { ZsetEditor } from './editor.js';
 import type { ZsetLimits } from './encoding.js';
 import type { Ordered } from './ordered.js';
 import { Place } from './place.js';
+import { RangeQuery } from './rangeQuery.js';
 import { ZsetReader } from './reader.js';
 import { SortedSet } from './sortedSet.js';
 
@@ -15,6 +16,7 @@ export class Zsets {
   /** The ends of a range. */
   readonly from = new Place();
   readonly to = new Place();
+  readonly range = new RangeQuery(this.from, this.to);
   private readonly readers: ZsetReader[] = [];
   private scoreRoom = new Float64Array(16);
 

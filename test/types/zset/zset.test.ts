@@ -50,6 +50,14 @@ function check(model: ZsetModel): void {
     const other = bytes(member(model, 1e6));
     const before = sorted.filter((pair) => inOrder(pair, [other.toString('latin1'), score]) < 0).length;
     expect(zset.countBefore(place.ofElement(score, other, 0, other.length))).toBe(before);
+    const skipped = model.prng.below(3);
+    expect(zset.seekBehind(place.ofElement(score, m, 0, m.length), skipped)).toBe(rank + skipped < sorted.length);
+    if (rank + skipped >= sorted.length) continue;
+    const most = model.prng.below(200);
+    const [, end] = sorted[model.prng.below(sorted.length)] as [string, number];
+    const within = sorted.slice(rank + skipped).filter((pair) => pair[1] <= end).length;
+    expect(zset.countTo(new Place().ofScore(end, true), most)).toBe(Math.min(most, within));
+    expect([text(zset), zset.score]).toEqual(sorted[rank + skipped]);
   }
 }
 
