@@ -103,8 +103,10 @@ export class Stream implements StoredObject {
     const limit = this.segmentLimit();
     let segment = this.segments.length === 0 ? undefined : this.writable(this.segments.length - 1);
     if (segment === undefined || segment.liveBytes + length + room > limit) {
+      // Another segment will be filled like the one before: it begins with a good part of that.
+      const expected = segment === undefined ? 0 : limit >> 2;
       segment?.seal();
-      segment = new Segment(length + room, this.account);
+      segment = new Segment(Math.max(length + room, expected), this.account);
       this.segments.push(segment);
     } else {
       segment.reserve(length + room, limit);

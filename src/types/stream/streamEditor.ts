@@ -179,6 +179,15 @@ export class StreamEditor {
   }
 
   private writeInt(value: number | bigint): void {
+    if (typeof value === 'number' && value >= 0 && value < 128) {
+      // Flags, counts and most differences: the number and its length.
+      const { buf } = this.segment;
+      buf[this.at] = value;
+      buf[this.at + 1] = 1;
+      this.at += 2;
+      this.written++;
+      return;
+    }
     if (typeof value === 'number') this.element.setInt(value);
     else this.element.setInt64(value);
     this.writeElement();
