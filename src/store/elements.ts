@@ -294,6 +294,7 @@ export class Elements implements StoredObject {
   }
 
   private fits(ref: Ref, length: number): boolean {
+    if (length === (this.word1(ref) & VALUE_LENGTH_MASK)) return true;
     const room = this.memory.payloadBytes(ref) - this.memory.reader.keyAreaBytes(ref);
     const block = this.memory.blockBytes(ref);
     return length <= room && length <= INLINE_VALUE_MAX && (block <= SMALL_BLOCK_BYTES || (room - length) * 2 <= block);

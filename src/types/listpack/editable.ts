@@ -3,11 +3,14 @@
  * bytes carries it out (an entry of the keyspace: entryListpack.ts; memory of its own: bufferListpack.ts), and the rest is
  * written here. Bytes that are put in must not lie in the listpack that is changed.
  */
+import { Copier } from '../../base/copy.js';
 import { ListpackCursor } from './cursor.js';
 import type { ListpackElement } from './element.js';
 import { COUNT_UNKNOWN, END, HEADER_BYTES } from './format.js';
 
 export abstract class EditableListpack extends ListpackCursor {
+  private readonly copier = new Copier();
+
   /**
    * Replaces `removed` bytes at `offset` (from the listpack's beginning) by `inserted` bytes of anything, and points buf, data,
    * start and end at the outcome. Bytes before and behind stay what they are.
@@ -63,7 +66,7 @@ export abstract class EditableListpack extends ListpackCursor {
   insertEncoded(buf: Uint8Array, start: number, end: number, count: number): void {
     const offset = this.at - this.start;
     this.splice(offset, 0, end - start);
-    this.buf.set(buf.subarray(start, end), this.start + offset);
+    this.copier.copy(this.buf, this.data, this.start + offset, buf, start, end);
     this.writeHeader(count);
     this.moveTo(offset);
   }
