@@ -86,6 +86,7 @@ function checkLimit(ctx: CommandContext, trim: TrimArguments, isAdd: boolean, li
   if (trim.thresholdArg === 0) {
     if (trim.limit !== 0) return fail(ctx, LIMIT_ALONE);
     if (!isAdd) return fail(ctx, NO_STRATEGY);
+    if (!limitGiven) return true;
   }
   // A command from a data file tells how much was trimmed, and may have kept its LIMIT.
   if (ctx.server.persistence.loading) trim.limit = 0;

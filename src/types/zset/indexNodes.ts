@@ -26,8 +26,13 @@ export const INNER_DIGITS = INNER_REFS + INNER_MAX;
 export const CHILDREN = INNER_DIGITS + INNER_MAX;
 export const COUNTS = CHILDREN + INNER_MAX;
 
-/** More items than this move faster in one call of the runtime. */
-const MOVED_SINGLY = 24;
+/** More keys than this move faster in three calls of the runtime. */
+const MOVED_SINGLY = 32;
+
+/** Where the digits of a node are whose references are at `refsAt`. */
+export function digitsBehind(refsAt: number): number {
+  return refsAt === LEAF_REFS ? LEAF_DIGITS : INNER_DIGITS;
+}
 
 export class IndexNodes extends NodePool {
   /** An inner node without children. */
@@ -96,6 +101,39 @@ export class IndexNodes extends NodePool {
     }
   }
 
+  /** Moves the keys of a node from `from` on by so many places, up or down. Its count is the caller's to change. */
+  moveKeys(node: number, refsAt: number, from: number, by: number): void {
+    const words = this.words[this.chunkOf(node)];
+    const doubles = this.doubles[this.chunkOf(node)];
+    const base = this.baseOf(node);
+    const count = words[base];
+    const scores = (base >> 1) + SCORES;
+    const refs = base + refsAt;
+    const digits = base + digitsBehind(refsAt);
+    if (count - from > MOVED_SINGLY) {
+      doubles.copyWithin(scores + from + by, scores + from, scores + count);
+      words.copyWithin(refs + from + by, refs + from, refs + count);
+      words.copyWithin(digits + from + by, digits + from, digits + count);
+      return;
+    }
+    const step = by > 0 ? -1 : 1;
+    for (let left = count - from, i = by > 0 ? count - 1 : from; left > 0; left--, i += step) {
+      doubles[scores + i + by] = doubles[scores + i];
+      words[refs + i + by] = words[refs + i];
+      words[digits + i + by] = words[digits + i];
+    }
+  }
+
+  /** The same for children and their counts. */
+  moveChildren(node: number, from: number, by: number): void {
+    const words = this.words[this.chunkOf(node)];
+    const base = this.baseOf(node);
+    const count = words[base];
+    for (let array = base + CHILDREN; array <= base + COUNTS; array += COUNTS - CHILDREN) {
+      words.copyWithin(array + from + by, array + from, array + count);
+    }
+  }
+
   /** Makes two leaves neighbours; one of them may be missing. */
   linkLeaves(left: number, right: number): void {
     if (left !== NO_NODE) this.words[this.chunkOf(left)][this.baseOf(left) + NEXT] = right;
@@ -104,22 +142,6 @@ export class IndexNodes extends NodePool {
 }
 
 type Items = Int32Array | Float64Array;
-
-/** Makes room for an item at `at` of the `length` items that begin at `base`. */
-export function shiftUp(items: Items, base: number, at: number, length: number): void {
-  const from = base + at;
-  const end = base + length;
-  if (end - from > MOVED_SINGLY) items.copyWithin(from + 1, from, end);
-  else for (let i = end; i > from; i--) items[i] = items[i - 1];
-}
-
-/** Takes `removed` items away at `at`. */
-export function shiftDown(items: Items, base: number, at: number, removed: number, length: number): void {
-  const from = base + at + removed;
-  const end = base + length;
-  if (end - from > MOVED_SINGLY) items.copyWithin(from - removed, from, end);
-  else for (let i = from; i < end; i++) items[i - removed] = items[i];
-}
 
 export function copyItems(from: Items, fromAt: number, to: Items, toAt: number, length: number): void {
   for (let i = 0; i < length; i++) to[toAt + i] = from[fromAt + i];

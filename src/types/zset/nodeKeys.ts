@@ -17,7 +17,7 @@
 import { compareBytes } from '../../base/bytes.js';
 import type { Elements } from '../../store/elements.js';
 import type { Ref } from '../../store/types.js';
-import { INNER_DIGITS, type IndexNodes, LEAF_DIGITS, LEAF_REFS, SCORES, SKIP, shiftUp } from './indexNodes.js';
+import { digitsBehind, type IndexNodes, LEAF_REFS, SCORES, SKIP } from './indexNodes.js';
 import { BEFORE, BEHIND, type Place } from './place.js';
 
 export class NodeKeys {
@@ -101,12 +101,9 @@ export class NodeKeys {
     const { nodes } = this;
     const words = nodes.words[nodes.chunkOf(node)];
     const base = nodes.baseOf(node);
-    const length = words[base];
     this.lowerSkip(node, refsAt, ref);
-    shiftUp(nodes.doubles[nodes.chunkOf(node)], (base >> 1) + SCORES, at, length);
-    shiftUp(words, base + refsAt, at, length);
-    shiftUp(words, base + digitsBehind(refsAt), at, length);
-    words[base] = length + 1;
+    nodes.moveKeys(node, refsAt, at, 1);
+    words[base]++;
     this.put(node, refsAt, at, score, ref);
   }
 
@@ -198,10 +195,6 @@ export class NodeKeys {
 
 function firstCompared(refsAt: number): number {
   return refsAt === LEAF_REFS ? 0 : 1;
-}
-
-function digitsBehind(refsAt: number): number {
-  return refsAt === LEAF_REFS ? LEAF_DIGITS : INNER_DIGITS;
 }
 
 /** Four bytes of buf from `at` on, zeros behind `end`, as a signed integer that compares as memcmp compares them. */

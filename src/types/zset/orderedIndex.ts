@@ -28,18 +28,14 @@ import {
   CHILDREN,
   COUNTS,
   copyItems,
-  INNER_DIGITS,
   INNER_MAX,
   INNER_REFS,
   IndexNodes,
-  LEAF_DIGITS,
   LEAF_MAX,
   LEAF_REFS,
   NEXT,
   PREVIOUS,
   SCORES,
-  shiftDown,
-  shiftUp,
 } from './indexNodes.js';
 import { NodeKeys } from './nodeKeys.js';
 import { NO_NODE } from './nodePool.js';
@@ -280,7 +276,7 @@ export class OrderedIndex {
     const words = nodes.words[nodes.chunkOf(node)];
     const base = nodes.baseOf(node);
     words[base + COUNTS + at - 1] -= count;
-    for (const array of [CHILDREN, COUNTS]) shiftUp(words, base + array, at, words[base]);
+    nodes.moveChildren(node, at, 1);
     this.keys.insert(node, INNER_REFS, at, score, ref);
     nodes.setChild(node, at, child, count);
   }
@@ -361,13 +357,9 @@ export class OrderedIndex {
   /** Removes {@link runLength} or fewer elements from the cursor on, which was put there by rank or {@link seekElement}. */
   removeRun(length: number): void {
     const { nodes, at, leaf } = this;
-    const chunk = nodes.chunkOf(leaf);
-    const base = nodes.baseOf(leaf);
-    const words = nodes.words[chunk];
-    const count = words[base];
-    shiftDown(nodes.doubles[chunk], (base >> 1) + SCORES, at, length, count);
-    for (const array of [LEAF_REFS, LEAF_DIGITS]) shiftDown(words, base + array, at, length, count);
-    words[base] = count - length;
+    const count = nodes.countOf(leaf);
+    nodes.moveKeys(leaf, LEAF_REFS, at + length, -length);
+    nodes.setWord(leaf, 0, 0, count - length);
     this.addToCounts(-length);
     if (count === length) return this.removeLeaf();
     if (at === 0) this.setLeast(1, this.nodes.scoreAt(leaf, 0), this.nodes.wordAt(leaf, LEAF_REFS, 0));
@@ -445,8 +437,8 @@ export class OrderedIndex {
     const words = nodes.words[nodes.chunkOf(node)];
     const base = nodes.baseOf(node);
     const length = words[base];
-    shiftDown(nodes.doubles[nodes.chunkOf(node)], (base >> 1) + SCORES, at, 1, length);
-    for (const array of [INNER_REFS, INNER_DIGITS, CHILDREN, COUNTS]) shiftDown(words, base + array, at, 1, length);
+    nodes.moveKeys(node, INNER_REFS, at + 1, -1);
+    nodes.moveChildren(node, at + 1, -1);
     words[base] = length - 1;
     if (level === this.height) return this.lowerRoot();
     if (length === 1) {
