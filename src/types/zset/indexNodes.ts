@@ -55,6 +55,10 @@ export class IndexNodes extends NodePool {
     return this.words[this.chunkOf(node)][this.baseOf(node)];
   }
 
+  setCount(node: number, count: number): void {
+    this.words[this.chunkOf(node)][this.baseOf(node)] = count;
+  }
+
   scoreAt(node: number, at: number): number {
     return this.doubles[this.chunkOf(node)][(this.baseOf(node) >> 1) + SCORES + at];
   }
@@ -87,17 +91,29 @@ export class IndexNodes extends NodePool {
     words[base + COUNTS + at] = count;
   }
 
-  /** The digits are not copied: see {@link NodeKeys.refit}. */
-  copyChildren(from: number, fromAt: number, to: number, toAt: number, length: number): void {
+  /** Copies `length` keys of a node to another one of the same kind. */
+  copyKeys(from: number, refsAt: number, fromAt: number, to: number, toAt: number, length: number): void {
     const words = this.words[this.chunkOf(from)];
     const toWords = this.words[this.chunkOf(to)];
-    const base = this.baseOf(from);
-    const toBase = this.baseOf(to);
-    const scores = (base >> 1) + SCORES + fromAt;
-    const toScores = (toBase >> 1) + SCORES + toAt;
-    copyItems(this.doubles[this.chunkOf(from)], scores, this.doubles[this.chunkOf(to)], toScores, length);
-    for (const array of [INNER_REFS, CHILDREN, COUNTS]) {
-      copyItems(words, base + array + fromAt, toWords, toBase + array + toAt, length);
+    const doubles = this.doubles[this.chunkOf(from)];
+    const toDoubles = this.doubles[this.chunkOf(to)];
+    const refs = this.baseOf(from) + refsAt + fromAt;
+    const toRefs = this.baseOf(to) + refsAt + toAt;
+    const digits = digitsBehind(refsAt) - refsAt;
+    const scores = (this.baseOf(from) >> 1) + SCORES + fromAt;
+    const toScores = (this.baseOf(to) >> 1) + SCORES + toAt;
+    for (let i = 0; i < length; i++) {
+      toDoubles[toScores + i] = doubles[scores + i];
+      toWords[toRefs + i] = words[refs + i];
+      toWords[toRefs + digits + i] = words[refs + digits + i];
+    }
+  }
+
+  /** The same with the children. */
+  copyChildren(from: number, fromAt: number, to: number, toAt: number, length: number): void {
+    this.copyKeys(from, INNER_REFS, fromAt, to, toAt, length);
+    for (let i = 0; i < length; i++) {
+      this.setChild(to, toAt + i, this.childAt(from, fromAt + i), this.wordAt(from, COUNTS, fromAt + i));
     }
   }
 
@@ -139,10 +155,4 @@ export class IndexNodes extends NodePool {
     if (left !== NO_NODE) this.words[this.chunkOf(left)][this.baseOf(left) + NEXT] = right;
     if (right !== NO_NODE) this.words[this.chunkOf(right)][this.baseOf(right) + PREVIOUS] = left;
   }
-}
-
-type Items = Int32Array | Float64Array;
-
-export function copyItems(from: Items, fromAt: number, to: Items, toAt: number, length: number): void {
-  for (let i = 0; i < length; i++) to[toAt + i] = from[fromAt + i];
 }

@@ -137,17 +137,34 @@ export class NodeKeys {
     }
   }
 
-  /**
-   * To be called when a node has other keys than before: skips as much as helps to tell members apart. Where scores differ
-   * that is nothing, so that a further key need not be compared with the others.
-   */
+  /** To be called when keys of another node came to those of a node, whose digits are then wrong. */
   refit(node: number, refsAt: number): void {
+    this.setSkip(node, refsAt, this.bestSkip(node, refsAt));
+  }
+
+  /** To be called when the last keys of a node were copied to a new one, `right`. */
+  split(left: number, right: number, refsAt: number): void {
+    this.nodes.setWord(right, SKIP, 0, this.nodes.wordAt(left, SKIP, 0));
+    this.tighten(left, refsAt);
+    this.tighten(right, refsAt);
+  }
+
+  /** Skips more, if that is possible now that the node has fewer keys. */
+  private tighten(node: number, refsAt: number): void {
+    const skip = this.bestSkip(node, refsAt);
+    if (skip !== this.nodes.wordAt(node, SKIP, 0)) this.setSkip(node, refsAt, skip);
+  }
+
+  /**
+   * As much as helps to tell members apart. Where scores differ that is nothing, so that a further key need not be compared
+   * with the others.
+   */
+  private bestSkip(node: number, refsAt: number): number {
     const { nodes } = this;
     const first = firstCompared(refsAt);
     const last = nodes.countOf(node) - 1;
     const isOrdered = last >= first && this.hasOneScore(node, refsAt);
-    const skip = isOrdered ? this.common(nodes.wordAt(node, refsAt, first), nodes.wordAt(node, refsAt, last)) : 0;
-    this.setSkip(node, refsAt, skip);
+    return isOrdered ? this.common(nodes.wordAt(node, refsAt, first), nodes.wordAt(node, refsAt, last)) : 0;
   }
 
   private setSkip(node: number, refsAt: number, skip: number): void {

@@ -27,7 +27,6 @@ import { checkIndex } from './indexCheck.js';
 import {
   CHILDREN,
   COUNTS,
-  copyItems,
   INNER_MAX,
   INNER_REFS,
   IndexNodes,
@@ -230,30 +229,20 @@ export class OrderedIndex {
 
   /** Makes room in the full leaf of the path. What only grows at one end leaves full leaves behind. */
   private splitLeaf(): void {
-    const { nodes, leaf } = this;
-    const right = this.nodes.newLeaf();
-    const words = nodes.words[nodes.chunkOf(leaf)];
-    const doubles = nodes.doubles[nodes.chunkOf(leaf)];
-    const base = nodes.baseOf(leaf);
-    const next = words[base + NEXT];
+    const { nodes, keys, leaf } = this;
+    const right = nodes.newLeaf();
+    const next = nodes.wordAt(leaf, NEXT, 0);
     let kept = LEAF_MAX >> 1;
     if (next === NO_NODE && this.at === LEAF_MAX) kept = LEAF_MAX - 1;
-    else if (words[base + PREVIOUS] === NO_NODE && this.at === 0) kept = 1;
+    else if (nodes.wordAt(leaf, PREVIOUS, 0) === NO_NODE && this.at === 0) kept = 1;
     const moved = LEAF_MAX - kept;
-
-    const rightWords = nodes.words[nodes.chunkOf(right)];
-    const rightDoubles = nodes.doubles[nodes.chunkOf(right)];
-    const rightBase = nodes.baseOf(right);
-    copyItems(doubles, (base >> 1) + SCORES + kept, rightDoubles, (rightBase >> 1) + SCORES, moved);
-    copyItems(words, base + LEAF_REFS + kept, rightWords, rightBase + LEAF_REFS, moved);
-    words[base] = kept;
-    rightWords[rightBase] = moved;
-    this.nodes.linkLeaves(right, next);
-    this.nodes.linkLeaves(leaf, right);
-    this.keys.refit(leaf, LEAF_REFS);
-    this.keys.refit(right, LEAF_REFS);
-    const least = rightDoubles[(rightBase >> 1) + SCORES];
-    this.addChild(1, right, least, rightWords[rightBase + LEAF_REFS], moved);
+    nodes.copyKeys(leaf, LEAF_REFS, kept, right, 0, moved);
+    nodes.setCount(leaf, kept);
+    nodes.setCount(right, moved);
+    nodes.linkLeaves(right, next);
+    nodes.linkLeaves(leaf, right);
+    keys.split(leaf, right, LEAF_REFS);
+    this.addChild(1, right, nodes.scoreAt(right, 0), nodes.wordAt(right, LEAF_REFS, 0), moved);
   }
 
   /**
@@ -292,11 +281,10 @@ export class OrderedIndex {
     const moved = INNER_MAX - kept;
     let count = 0;
     for (let i = kept; i < INNER_MAX; i++) count += words[base + COUNTS + i];
-    this.nodes.copyChildren(node, kept, right, 0, moved);
-    words[base] = kept;
-    nodes.words[nodes.chunkOf(right)][nodes.baseOf(right)] = moved;
-    this.keys.refit(node, INNER_REFS);
-    this.keys.refit(right, INNER_REFS);
+    nodes.copyChildren(node, kept, right, 0, moved);
+    nodes.setCount(node, kept);
+    nodes.setCount(right, moved);
+    this.keys.split(node, right, INNER_REFS);
     this.addChild(level + 1, right, this.nodes.scoreAt(right, 0), this.nodes.wordAt(right, INNER_REFS, 0), count);
     return right;
   }
@@ -359,7 +347,7 @@ export class OrderedIndex {
     const { nodes, at, leaf } = this;
     const count = nodes.countOf(leaf);
     nodes.moveKeys(leaf, LEAF_REFS, at + length, -length);
-    nodes.setWord(leaf, 0, 0, count - length);
+    nodes.setCount(leaf, count - length);
     this.addToCounts(-length);
     if (count === length) return this.removeLeaf();
     if (at === 0) this.setLeast(1, this.nodes.scoreAt(leaf, 0), this.nodes.wordAt(leaf, LEAF_REFS, 0));
@@ -382,18 +370,12 @@ export class OrderedIndex {
     if (at < 0) return;
     const left = this.nodes.childAt(parent, at);
     const right = this.nodes.childAt(parent, at + 1);
-    const rightWords = nodes.words[nodes.chunkOf(right)];
-    const rightBase = nodes.baseOf(right);
-    const words = nodes.words[nodes.chunkOf(left)];
-    const base = nodes.baseOf(left);
-    const moved = rightWords[rightBase];
-    const from = (rightBase >> 1) + SCORES;
-    const to = (base >> 1) + SCORES + words[base];
-    copyItems(nodes.doubles[nodes.chunkOf(right)], from, nodes.doubles[nodes.chunkOf(left)], to, moved);
-    copyItems(rightWords, rightBase + LEAF_REFS, words, base + LEAF_REFS + words[base], moved);
-    words[base] += moved;
+    const count = nodes.countOf(left);
+    const moved = nodes.countOf(right);
+    nodes.copyKeys(right, LEAF_REFS, 0, left, count, moved);
+    nodes.setCount(left, count + moved);
     this.keys.refit(left, LEAF_REFS);
-    this.nodes.linkLeaves(left, rightWords[rightBase + NEXT]);
+    nodes.linkLeaves(left, nodes.wordAt(right, NEXT, 0));
     this.dissolve(1, at, right);
   }
 
@@ -404,9 +386,10 @@ export class OrderedIndex {
     if (at < 0) return;
     const left = this.nodes.childAt(parent, at);
     const right = this.nodes.childAt(parent, at + 1);
-    const moved = this.nodes.countOf(right);
-    this.nodes.copyChildren(right, 0, left, this.nodes.countOf(left), moved);
-    nodes.words[nodes.chunkOf(left)][nodes.baseOf(left)] += moved;
+    const count = nodes.countOf(left);
+    const moved = nodes.countOf(right);
+    nodes.copyChildren(right, 0, left, count, moved);
+    nodes.setCount(left, count + moved);
     this.keys.refit(left, INNER_REFS);
     this.dissolve(level + 1, at, right);
   }
