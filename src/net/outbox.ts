@@ -43,8 +43,10 @@ export class Outbox {
   deferred = false;
   readonly #reply: ReplyWriter;
   readonly #beforeReplies: () => boolean;
-  readonly #connections: ReplyTarget[] = [];
+  /** Whose bytes end where. The arrays keep their length: emptying an array lets its memory go, and each batch would fetch it anew. */
+  readonly #connections: (ReplyTarget | undefined)[] = [];
   readonly #ends: number[] = [];
+  #count = 0;
   /** A message in place of replies, by its place among the entries. */
   readonly #messages = new Map<number, Buffer>();
   /** Connections that have to be pumped. */
@@ -72,8 +74,8 @@ export class Outbox {
   push(connection: ReplyTarget, message: Buffer): void {
     if (!this.#scheduled) this.#schedule();
     if (connection.undelivered > 0) {
-      this.#messages.set(this.#ends.length, message);
-      this.#add(connection, this.#ends[this.#ends.length - 1]);
+      this.#messages.set(this.#count, message);
+      this.#add(connection, this.#ends[this.#count - 1]);
       return;
     }
     connection.enqueue(message);
@@ -84,8 +86,8 @@ export class Outbox {
 
   #add(connection: ReplyTarget, end: number): void {
     connection.undelivered++;
-    this.#connections.push(connection);
-    this.#ends.push(end);
+    this.#connections[this.#count] = connection;
+    this.#ends[this.#count++] = end;
   }
 
   #pumpPushed(): void {
@@ -106,10 +108,10 @@ export class Outbox {
 
   /** Sends everything now. */
   flush(): void {
-    if (this.#flushing || (this.#connections.length === 0 && this.#pushed.size === 0)) return;
+    if (this.#flushing || (this.#count === 0 && this.#pushed.size === 0)) return;
     this.#flushing = true;
     const durable = !this.deferred || this.#beforeReplies();
-    if (this.#connections.length > 0) this.#flushReplies(durable);
+    if (this.#count > 0) this.#flushReplies(durable);
     this.#pumpPushed();
     this.#flushing = false;
   }
@@ -120,9 +122,10 @@ export class Outbox {
     let loan = 0;
     let from = 0;
     let free = true;
-    for (let i = 0; i < this.#connections.length; i++) {
-      const connection = this.#connections[i];
-      const message = this.#messages.get(i);
+    for (let i = 0; i < this.#count; i++) {
+      const connection = this.#connections[i] as ReplyTarget;
+      this.#connections[i] = undefined;
+      const message = this.#messages.size > 0 ? this.#messages.get(i) : undefined;
       const to = this.#ends[i];
       connection.undelivered = 0;
       if (message !== undefined) {
@@ -138,9 +141,8 @@ export class Outbox {
       connection.afterDelivery();
       from = to;
     }
-    this.#connections.length = 0;
-    this.#ends.length = 0;
-    this.#messages.clear();
+    this.#count = 0;
+    if (this.#messages.size > 0) this.#messages.clear();
     if (free) this.#reply.reset();
     else this.#reply.detach();
   }
