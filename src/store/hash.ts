@@ -16,13 +16,18 @@ import { AHEAD } from './types.js';
 /** Keys up to this long leave their words behind; their length fits the entry header. */
 export const SHORT_KEY_MAX = 255;
 
+/** What a short key takes, with a word of zeros behind it. */
+const KEY_WORDS = ((SHORT_KEY_MAX + 3) >> 2) + 1;
+
 assert(endianness() === 'LE', 'the store reads memory by little-endian words');
 
 export class Hasher {
-  /** The words of the last short key hashed by {@link hash}; the last one is padded with zeros. */
-  readonly words = new Int32Array(((SHORT_KEY_MAX + 3) >> 2) + 1);
+  /** The words of the last short key hashed by {@link hash}, from {@link wordsAt} on; the last one is padded with zeros. */
+  readonly words = new Int32Array(KEY_WORDS * (AHEAD + 1));
+  /** Keys hashed ahead have their words in places of their own, all others in the first. */
+  wordsAt = 0;
   fullWords = 0;
-  /** Which bits of words[fullWords] belong to the key; 0 when its length is a multiple of four. */
+  /** Which bits of the word behind the full ones belong to the key; 0 when its length is a multiple of four. */
   tailMask = 0;
 
   readonly aheadHash = new Int32Array(AHEAD);
@@ -48,7 +53,7 @@ export class Hasher {
   hashAhead(buf: Uint8Array, starts: Int32Array, ends: Int32Array, first: number, step: number, count: number): void {
     this.aheadBuf = undefined;
     for (let i = 0, at = first; i < count; i++, at += step) {
-      this.aheadHash[i] = this.hash(buf, starts[at], ends[at]);
+      this.aheadHash[i] = this.hashTo((i + 1) * KEY_WORDS, buf, starts[at], ends[at]);
       this.aheadStart[i] = starts[at];
       this.aheadEnd[i] = ends[at];
     }
@@ -68,17 +73,9 @@ export class Hasher {
     while (i < this.aheadCount && this.aheadStart[i] < start) i++;
     this.aheadAt = i;
     if (i === this.aheadCount || this.aheadStart[i] !== start || this.aheadEnd[i] !== end) return -1;
-    const length = end - start;
-    if (length > SHORT_KEY_MAX) return i;
-    const { view, words } = this;
-    const n = length >> 2;
-    let at = start;
-    for (let w = 0; w < n; w++, at += 4) words[w] = view.getInt32(at, true);
-    let tail = 0;
-    for (let shift = 0; at < end; at++, shift += 8) tail |= view.getUint8(at) << shift;
-    words[n] = tail;
-    this.fullWords = n;
-    this.tailMask = (1 << ((length & 3) << 3)) - 1;
+    this.wordsAt = (i + 1) * KEY_WORDS;
+    this.fullWords = (end - start) >> 2;
+    this.tailMask = tailMaskOf(end - start);
     return i;
   }
 
@@ -91,11 +88,16 @@ export class Hasher {
 
   /** The hash of the key buf[start, end) as a signed 32-bit integer. */
   hash(buf: Uint8Array, start: number, end: number): number {
-    const data = buf === this.viewed ? this.view : this.viewOf(buf);
     if (buf === this.aheadBuf) {
       const i = this.takeAhead(start, end);
       if (i >= 0) return this.aheadHash[i];
     }
+    return this.hashTo(0, buf, start, end);
+  }
+
+  /** The same, leaving the words of a short key behind from words[wordsAt] on. */
+  private hashTo(wordsAt: number, buf: Uint8Array, start: number, end: number): number {
+    const data = buf === this.viewed ? this.view : this.viewOf(buf);
     const length = end - start;
     const words = this.words;
     const keep = length <= SHORT_KEY_MAX;
@@ -107,7 +109,7 @@ export class Hasher {
     let at = start;
     for (let i = 0; i < n; i++, at += 4) {
       const m = data.getInt32(at, true);
-      if (keep) words[i] = m;
+      if (keep) words[wordsAt + i] = m;
       v3 ^= m;
       v0 = (v0 + v1) | 0;
       v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0;
@@ -124,9 +126,10 @@ export class Hasher {
     let tail = 0;
     for (let shift = 0; at < end; at++, shift += 8) tail |= buf[at] << shift;
     if (keep) {
-      words[n] = tail;
+      words[wordsAt + n] = tail;
+      this.wordsAt = wordsAt;
       this.fullWords = n;
-      this.tailMask = (1 << ((length & 3) << 3)) - 1;
+      this.tailMask = tailMaskOf(length);
     }
     return finish(v0, v1, v2, v3, tail | (length << 24));
   }
@@ -153,10 +156,15 @@ export class Hasher {
       v2 = (v2 << 16) | (v2 >>> 16);
       v0 ^= m;
     }
-    const mask = (1 << ((length & 3) << 3)) - 1;
+    const mask = tailMaskOf(length);
     const tail = mask === 0 ? 0 : words[index + n] & mask;
     return finish(v0, v1, v2, v3, tail | (length << 24));
   }
+}
+
+/** Which bits of a key's last word belong to it; 0 when its length is a multiple of four. */
+function tailMaskOf(length: number): number {
+  return (1 << ((length & 3) << 3)) - 1;
 }
 
 /** The last word, which carries the length, and the three finishing rounds. */

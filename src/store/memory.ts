@@ -158,10 +158,9 @@ export class Memory {
     const at = (ref & UNIT_MASK) << 1;
     words[at] = ownerWord(owner);
     words[at + 1] = flags | (length << KEY_LENGTH_SHIFT);
-    const hasher = this.hasher;
-    const full = hasher.fullWords;
-    for (let i = 0; i < full; i++) words[at + 2 + i] = hasher.words[i];
-    if (hasher.tailMask !== 0) words[at + 2 + full] = hasher.words[full];
+    const { words: key, wordsAt, fullWords: full, tailMask } = this.hasher;
+    for (let i = 0; i < full; i++) words[at + 2 + i] = key[wordsAt + i];
+    if (tailMask !== 0) words[at + 2 + full] = key[wordsAt + full];
     return ref;
   }
 

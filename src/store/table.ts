@@ -279,11 +279,9 @@ export class Table {
     const at = (ref & UNIT_MASK) << 1;
     if ((words[at + 1] & KEY_BITS) !== keyBits) return false;
     const hasher = this.hasher;
-    const key = hasher.words;
-    const full = hasher.fullWords;
-    for (let i = 0; i < full; i++) if (words[at + 2 + i] !== key[i]) return false;
-    const mask = hasher.tailMask;
-    return mask === 0 || ((words[at + 2 + full] ^ key[full]) & mask) === 0;
+    const { words: key, wordsAt, fullWords: full, tailMask: mask } = hasher;
+    for (let i = 0; i < full; i++) if (words[at + 2 + i] !== key[wordsAt + i]) return false;
+    return mask === 0 || ((words[at + 2 + full] ^ key[wordsAt + full]) & mask) === 0;
   }
 
   private hit(index: number, chunk: Int32Array, at: number): void {
