@@ -33,6 +33,9 @@ const TYPE_DOUBLE = 0x2c; // ,
 const TYPE_BIG_NUMBER = 0x28; // (
 const TYPE_VERBATIM = 0x3d; // =
 
+/** Lines up to this length are written a character at a time. */
+const SHORT_TEXT = 24;
+
 /** What a double takes at the most, with its type or length and line breaks. */
 const DOUBLE_BYTES = 40;
 
@@ -339,11 +342,15 @@ export class ReplyWriter {
 
   #line(type: number, text: string): void {
     // Error texts quote arguments, which are bytes: one character a byte keeps them as they came.
-    const at = this.#reserve(text.length + 3);
-    this.buf[at] = type;
-    this.buf.write(text, at + 1, 'latin1');
-    this.buf[at + 1 + text.length] = CR;
-    this.buf[at + 2 + text.length] = LF;
+    const { length } = text;
+    const at = this.#reserve(length + 3);
+    const { buf } = this;
+    buf[at] = type;
+    // A call of the runtime costs more than a few characters.
+    if (length <= SHORT_TEXT) for (let i = 0; i < length; i++) buf[at + 1 + i] = text.charCodeAt(i);
+    else buf.write(text, at + 1, 'latin1');
+    buf[at + 1 + length] = CR;
+    buf[at + 2 + length] = LF;
   }
 
   /** Makes room for `bytes` more, counts them as written and returns where they go. */
