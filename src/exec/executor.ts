@@ -12,7 +12,7 @@ import { StoreFullError } from '../store/types.js';
 import { CallTimer } from './callTimer.js';
 import { type CommandTable, findSubcommand } from './commandTable.js';
 import { closedGate, isWriting } from './gates.js';
-import { departure, newKeySurvey } from './redirect.js';
+import { departure, isPlainlyHere, newKeySurvey } from './redirect.js';
 import type { Request } from './request.js';
 import { CommandScope } from './scope.js';
 import type { Session } from './session.js';
@@ -38,7 +38,7 @@ export class Executor extends CommandScope implements Request {
   readonly keyIndexes: number[] = [];
   /** The reason why writes must be refused (AOF or RDB errors). */
   writeProblem: () => string | undefined = () => undefined;
-  /** True when every request must pass the gates; false lets plain clients take the short way. */
+  /** True when every request must pass the gates; false lets plain clients take the short way, in cluster mode to our own slots. */
   gated = true;
 
   readonly slowLog = new SlowLog();
@@ -111,6 +111,10 @@ export class Executor extends CommandScope implements Request {
     this.command = command;
     session.lastCommand = command.fullName;
     if (this.gated || session.special !== 0 || (command.flags & PROTECTED) !== 0 || this.eviction.over) {
+      return this.#executeGated(session, command, args);
+    }
+    const { cluster } = this.server;
+    if (cluster !== undefined && !isPlainlyHere(cluster, command, args)) {
       return this.#executeGated(session, command, args);
     }
     const before = this.reply.length;

@@ -6,7 +6,7 @@ import { equalBytes } from '../base/bytes.js';
 import { keySlot } from '../base/crc16.js';
 import type { ClusterNode } from '../cluster/core/node.js';
 import { type ClusterPort, preferredHost } from '../commands/clusterPort.js';
-import { ASKING as ASKING_FLAG, PUBSUB, WRITE } from '../commands/command.js';
+import { ASKING as ASKING_FLAG, MOVABLEKEYS, PUBSUB, WRITE } from '../commands/command.js';
 import type { ResolvedCommand } from '../commands/context.js';
 import type { ArgVector } from '../resp/argVector.js';
 import * as errors from '../resp/errors.js';
@@ -15,6 +15,24 @@ import type { KeySurvey, Request } from './request.js';
 const UNBOUND = 'CLUSTERDOWN Hash slot not served';
 const DOWN = 'CLUSTERDOWN The cluster is down';
 const DOWN_READ_ONLY = 'CLUSTERDOWN The cluster is down and only accepts read commands';
+
+/**
+ * True for nearly every request in cluster mode: it has no keys, or all of them are in one slot that is ours and stays here. False says
+ * nothing yet: then {@link redirection} looks closer.
+ */
+export function isPlainlyHere({ core }: ClusterPort, command: ResolvedCommand, args: ArgVector): boolean {
+  const { flags, firstKey, lastKey, keyStep } = command;
+  if ((flags & MOVABLEKEYS) !== 0) return false;
+  if (firstKey === 0) return true;
+  if ((flags & PUBSUB) !== 0 || !core.stateOk) return false;
+  const { buf, start, end, argc } = args;
+  const slot = keySlot(buf, start[firstKey], end[firstKey]);
+  const last = lastKey < 0 ? argc + lastKey : lastKey;
+  for (let at = firstKey + keyStep; at <= last; at += keyStep) {
+    if (keySlot(buf, start[at], end[at]) !== slot) return false;
+  }
+  return core.isMine(slot) && core.migratingTo(slot) === undefined;
+}
 
 /** The error that sends the client elsewhere, or undefined when this node may serve the request. */
 export function redirection(request: Request): string | undefined {

@@ -296,7 +296,6 @@ export class Server implements ServerPort {
   refreshGates(): void {
     const { executor } = this;
     executor.gated =
-      this.cluster !== undefined ||
       executor.loading ||
       this.clients.paused ||
       executor.pause.activeAt(this.clock.nowMs()) ||
