@@ -11,13 +11,24 @@
  * changes the object behind an entry's handle asks for that itself: {@link Database.keep}.
  */
 import { assert } from '../base/assert.js';
+import { decimalLength, parseSafeInt, writeInt } from '../base/bytes.js';
 import type { Blocks } from './blocks.js';
 import { Elements } from './elements.js';
-import { EXPIRE_UNITS, EXPIRES, HANDLE, SLOT_UNITS } from './entry.js';
+import {
+  ENCODING_SHIFT,
+  EXPIRE_UNITS,
+  EXPIRES,
+  HANDLE,
+  SLOT_UNITS,
+  TYPE_MASK,
+  TYPE_SHIFT,
+  VALUE_LENGTH_MASK,
+} from './entry.js';
 import { ExpiryWheel } from './expiry.js';
 import { Keyspace } from './keyspace.js';
 import type { StoredObject } from './objects.js';
 import { randomEntry, Sampler } from './sampling.js';
+import { SEGMENT_SHIFT } from './segments.js';
 import { UNIT_BYTES } from './sizeClass.js';
 import { SlotIndex } from './slots.js';
 import { Table } from './table.js';
@@ -32,6 +43,9 @@ import {
   type Ref,
   TYPE_STRING,
 } from './types.js';
+
+/** Any of these in word 1: no string of the default encoding inside its entry (there type and encoding are 0). */
+const NOT_PLAIN = HANDLE | (TYPE_MASK << TYPE_SHIFT) | (3 << ENCODING_SHIFT);
 
 /** Half of a string's length, an eighth of a small collection's. */
 const GROWING_RESERVE_SHIFT = 1;
@@ -111,6 +125,25 @@ export class Database extends Keyspace {
   setValue(ref: Ref, vbuf: Uint8Array, vs: number, ve: number): Ref {
     this.keep(ref);
     return this.overwrite(ref, TYPE_STRING, ENCODING_DEFAULT, vbuf, vs, ve, this.expireAtMs(ref));
+  }
+
+  /**
+   * Adds to the integer that a string spells, right where its digits stand. Answers the sum; NaN, with nothing changed, when it is
+   * not as simple as that: no safe integer, a sign, another number of digits, another kind of value.
+   */
+  addInPlace(ref: Ref, by: number): number {
+    const word1 = this.word1(ref);
+    if ((word1 & NOT_PLAIN) !== 0) return Number.NaN;
+    const bytes = this.memory.arena.segments.bytes[ref >>> SEGMENT_SHIFT];
+    const start = this.reader.valueAt(ref);
+    const length = word1 & VALUE_LENGTH_MASK;
+    const value = parseSafeInt(bytes, start, start + length);
+    const sum = value + by;
+    const fits = value >= 0 && sum >= 0 && sum <= Number.MAX_SAFE_INTEGER && decimalLength(sum) === length;
+    if (!fits) return Number.NaN;
+    this.keep(ref);
+    writeInt(bytes, start, sum);
+    return sum;
   }
 
   /**

@@ -1,7 +1,7 @@
 /** Commands that count: INCR DECR INCRBY DECRBY INCRBYFLOAT. */
-import { decimalLength, INT64_MAX, INT64_MIN, latin1, parseInt64, parseSafeInt, writeInt } from '../../base/bytes.js';
+import { INT64_MAX, INT64_MIN, latin1, parseInt64, parseSafeInt, writeInt } from '../../base/bytes.js';
 import { INCREMENT_OVERFLOW, NAN_OR_INFINITY, NOT_A_FLOAT, NOT_AN_INTEGER, WRONGTYPE } from '../../resp/errors.js';
-import { ENCODING_DEFAULT, NO_EXPIRE, type Ref, TYPE_STRING } from '../../store/types.js';
+import { NO_EXPIRE, type Ref, TYPE_STRING } from '../../store/types.js';
 import { ENCODING_EMBSTR } from '../../types/string/encoding.js';
 import { addLongDouble, formatLongDouble, parseLongDouble } from '../../types/string/longDouble.js';
 import { type ArgumentDoc, DENYOOM, FAST, WRITE } from '../command.js';
@@ -14,23 +14,19 @@ const DECREMENT_OVERFLOW = 'ERR decrement would overflow';
 
 /** Adds a safe integer to the value of key argument 1. */
 function increment(ctx: CommandContext, by: number): void {
-  const { db, scratch } = ctx;
+  const { db } = ctx;
   const ref = ctx.lookupWrite(1);
-  let value = 0;
-  let inPlace = false;
-  if (ref !== 0) {
-    if (db.type(ref) !== TYPE_STRING) return ctx.reply.error(WRONGTYPE);
-    const text = db.readValue(ref);
-    value = parseSafeInt(text.buf, text.start, text.end);
-    inPlace = text.lease === undefined && db.encoding(ref) === ENCODING_DEFAULT;
+  let sum = ref === 0 ? by : db.addInPlace(ref, by);
+  if (ref === 0 || Number.isNaN(sum)) {
+    if (ref !== 0) {
+      if (db.type(ref) !== TYPE_STRING) return ctx.reply.error(WRONGTYPE);
+      const text = db.readValue(ref);
+      sum = parseSafeInt(text.buf, text.start, text.end) + by;
+      // NaN and what may have been rounded go the exact way.
+      if (!Number.isSafeInteger(sum)) return incrementExactly(ctx, BigInt(by));
+    }
+    store(ctx, ref, writeInt(ctx.scratch, 0, sum));
   }
-  const sum = value + by;
-  // NaN and what may have been rounded go the exact way.
-  if (!Number.isSafeInteger(sum)) return incrementExactly(ctx, BigInt(by));
-  if (inPlace && sum >= 0 && decimalLength(sum) === db.valueLength(ref)) {
-    const text = db.readValue(ref);
-    writeInt(text.buf, text.start, sum);
-  } else store(ctx, ref, writeInt(scratch, 0, sum));
   ctx.modified(1, EVENT_STRING, 'incrby');
   ctx.reply.integer(sum);
 }
