@@ -6,6 +6,7 @@
  * bench/results/ for Chrome's DevTools or an editor.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { SourceMap } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Argument, Command } from 'commander';
@@ -17,11 +18,12 @@ import { pinned, ServerPool, versionOf } from './servers.mjs';
 import { table } from './statistics.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
+const bundle = join(root, 'dist', 'shoal-server.js');
 const NANOSECONDS_PER_MICROSECOND = 1000n;
 
 /**
  * @typedef {object} Profile        as V8 writes it; times are microseconds of the monotonic clock
- * @property {{ id: number, callFrame: { functionName: string, url: string, lineNumber: number }, children?: number[] }[]} nodes
+ * @property {{ id: number, callFrame: { functionName: string, url: string, lineNumber: number, columnNumber: number }, children?: number[] }[]} nodes
  * @property {number} startTime
  * @property {number[]} samples
  * @property {number[]} timeDeltas
@@ -65,11 +67,20 @@ export function timesByFunction(profile, fromUs, toUs) {
   return { spanUs, times };
 }
 
+/** @type {SourceMap | undefined} */
+let bundleMap;
+
 /** @param {Profile['nodes'][number]['callFrame']} frame */
-function nameOf({ functionName, url, lineNumber }) {
+function nameOf({ functionName, url, lineNumber, columnNumber }) {
   const name = functionName || '(anonymous)';
   if (url === '') return name;
-  const file = url.replace(/^file:\/\//, '').replace(root, '');
+  const path = url.replace(/^file:\/\//, '');
+  if (path === bundle) {
+    bundleMap ??= new SourceMap(JSON.parse(readFileSync(`${bundle}.map`, 'utf8')));
+    const { originalSource, originalLine } = bundleMap.findEntry(lineNumber, columnNumber);
+    if (originalSource !== undefined) return `${name} ${originalSource.replace(/^(\.\.\/)+/, '')}:${originalLine + 1}`;
+  }
+  const file = path.replace(root, '');
   return `${name} ${file}:${lineNumber + 1}`;
 }
 
@@ -92,7 +103,7 @@ async function main() {
   /** @type {any} */
   const options = command.opts();
   const [test, depth] = command.processedArgs;
-  if (!existsSync(join(root, 'dist', 'server', 'main.js'))) throw new Error('not built: run npm run build first');
+  if (!existsSync(bundle)) throw new Error('not built: run npm run build first');
   if (versionOf('redis-benchmark') === null) throw new Error('redis-benchmark is not on the PATH');
 
   const results = join(root, 'bench', 'results');
