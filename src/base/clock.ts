@@ -1,3 +1,5 @@
+import { performance } from 'node:perf_hooks';
+
 /** Where time comes from. Handed in by the composition root, so that tests and the simulator can move it. */
 export interface Clock {
   /** Wall clock, milliseconds since the Unix epoch. */
