@@ -6,7 +6,7 @@
 import type { Lease } from './lease.js';
 
 /** Ranges up to this long are copied in JavaScript. */
-export const WORDWISE_MAX = 200;
+export const WORDWISE_MAX = 400;
 
 /** A byte range with a DataView of the same memory and the same offsets beside it. */
 export interface DataRange {
