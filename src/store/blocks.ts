@@ -35,6 +35,8 @@ export class Blocks {
   count = 0;
   /** Those of them that lie in the arena. */
   arenaBlocks = 0;
+  /** Values whose blocks a snapshot reads, some of which no key holds any more. */
+  watched = 0;
   /** DEBUG QUICKLIST-PACKED-THRESHOLD: an element of a long list that has so many bytes gets a block to itself. */
   aloneFromBytes = DEFAULT_ALONE_FROM_BYTES;
   private readonly arena: Arena;

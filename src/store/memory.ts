@@ -242,7 +242,7 @@ export class Memory {
   /** After a database was cleared: if nothing else is alive, all memory goes back without a look at each entry. */
   discardIfDead(): void {
     const dead = this.buried + this.elementCount + this.blocks.arenaBlocks;
-    if (this.cuts > 0 || this.graveyard.length === 0 || dead !== this.arena.usedBlocks) return;
+    if (this.cuts + this.blocks.watched > 0 || this.graveyard.length === 0 || dead !== this.arena.usedBlocks) return;
     for (const table of this.graveyard) table.discard();
     this.graveyard.length = 0;
     this.buried = 0;

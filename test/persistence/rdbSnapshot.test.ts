@@ -25,8 +25,8 @@ import {
 
 const SEEDS = Number(process.env.SHOAL_SNAPSHOT_SEEDS ?? 12);
 const CONNECTIONS = 3;
-/** Large values in database 0, small ones in others. */
-const DATA: readonly string[][] = [...LARGE, ['SELECT', '5'], ...SMALL];
+/** Large values in database 0, among them a list with compressed nodes; small ones in others. */
+const DATA: readonly string[][] = [['CONFIG', 'SET', 'list-compress-depth', '1'], ...LARGE, ['SELECT', '5'], ...SMALL];
 
 async function allCommands(): Promise<WeightedCommand[]> {
   const all: WeightedCommand[] = [...BASIC_COMMANDS];
@@ -61,6 +61,8 @@ const LARGE_COMMANDS: readonly WeightedCommand[] = [
   [4, () => ['RPOP', 'list', '5']],
   [4, (g) => ['LSET', 'list', String(g.below(2000)), 'changed']],
   [2, (g) => ['LTRIM', 'list', String(g.below(50)), '-1']],
+  [2, (g) => ['LINSERT', 'list', 'BEFORE', `word ${g.below(900) * 13} `, 'inserted']],
+  [2, (g) => ['LREM', 'list', '1', `word ${g.below(900) * 13} `]],
   [1, (g) => ['DEL', g.one(['hash', 'set', 'zset', 'list', 'stream', 'long'])]],
   [1, (g) => ['RENAME', g.one(['hash', 'set', 'zset', 'list', 'stream', 'long']), 'elsewhere']],
 ];

@@ -1,6 +1,6 @@
 /**
  * Values that are too large to be written as commands at once: taken as they are at one moment, and written in pieces while they go on
- * changing. What makes that possible is told in rdbSliced.ts. Lists are written at once.
+ * changing. What makes that possible is told in rdbSliced.ts.
  */
 import { copyOf, type DataRange } from '../../base/copy.js';
 import type { Parcel } from '../../base/lease.js';
@@ -8,6 +8,9 @@ import type { Database } from '../../store/database.js';
 import { Elements } from '../../store/elements.js';
 import { LargeBytes } from '../../store/objects.js';
 import { ByteView, type Cut, type ExpireAtMs, NO_EXPIRE, type Ref, TYPE_HASH } from '../../store/types.js';
+import { ListCut } from '../../types/list/listCut.js';
+import { Quicklist } from '../../types/list/quicklist.js';
+import { ListpackCursor } from '../../types/listpack/cursor.js';
 import type { Segment } from '../../types/stream/segment.js';
 import { Stream } from '../../types/stream/stream.js';
 import { formatStoredScore } from '../../types/zset/score.js';
@@ -15,7 +18,7 @@ import { SortedSet } from '../../types/zset/sortedSet.js';
 import { type AofBaseWriter, ELEMENTS_PER_COMMAND } from './aofBaseWriter.js';
 import { AofBuffer } from './aofCommand.js';
 import { AofStreamWriter } from './aofStreamWriter.js';
-import { SLICED_FROM_BYTES, SLICED_FROM_ELEMENTS } from './rdbSliced.js';
+import { SLICED_FROM_BYTES, SLICED_FROM_ELEMENTS, SLICED_FROM_NODES } from './rdbSliced.js';
 
 const PIECE_BYTES = 64 * 1024;
 const LINE_END = Buffer.from('\r\n');
@@ -44,6 +47,9 @@ export function sliceCommands(
   }
   if (object instanceof Stream && object.bytesUsed > SLICED_FROM_BYTES) {
     return new SlicedStream(new KeyCommands(writer, db, ref), object);
+  }
+  if (object instanceof Quicklist && object.nodeCount > SLICED_FROM_NODES) {
+    return new SlicedList(new KeyCommands(writer, db, ref), object);
   }
   const elements = object instanceof SortedSet ? object.elements : object;
   if (!(elements instanceof Elements) || elements.count <= SLICED_FROM_ELEMENTS) return undefined;
@@ -203,6 +209,42 @@ class SlicedString implements SlicedCommands {
 
   release(): void {
     this.parcel.release();
+  }
+}
+
+/** A list: one node after the other. */
+class SlicedList implements SlicedCommands {
+  private readonly commands: KeyCommands;
+  private readonly cut: ListCut;
+  private readonly cursor = new ListpackCursor();
+
+  constructor(commands: KeyCommands, list: Quicklist) {
+    this.commands = commands;
+    this.cut = new ListCut(list);
+  }
+
+  writePiece(): boolean {
+    const { cursor, commands } = this;
+    if (!this.cut.read(cursor)) {
+      commands.end();
+      return false;
+    }
+    for (let left = cursor.count; left > 0; ) {
+      const count = Math.min(left, ELEMENTS_PER_COMMAND);
+      const out = commands.begin('RPUSH', count);
+      for (let i = 0; i < count; i++) {
+        cursor.next();
+        const { buf, start, end } = cursor.text();
+        out.bulk(buf, start, end);
+      }
+      left -= count;
+    }
+    commands.writer.flushIfFull();
+    return true;
+  }
+
+  release(): void {
+    this.cut.end();
   }
 }
 

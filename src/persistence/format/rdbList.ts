@@ -14,6 +14,7 @@ import { NODE_LISTPACK, NODE_PLAIN, RDB_LIST, RDB_LIST_QUICKLIST_2, RDB_LIST_ZIP
 import { type RdbInput, RdbString } from './rdbInput.js';
 import { LoadedBytes, type LoadedValue } from './rdbLoaded.js';
 import type { RdbOutput } from './rdbOutput.js';
+import { SLICED_FROM_NODES, SlicedList, type SlicedValue, writeNode } from './rdbSliced.js';
 import { Ziplist } from './rdbZiplist.js';
 
 export class RdbLists {
@@ -42,20 +43,17 @@ export class RdbLists {
   }
 
   private writeNode(out: RdbOutput, list: Quicklist, node: ListNode): void {
-    out.count(node.isBare ? NODE_PLAIN : NODE_LISTPACK);
-    if (node.packedBytes > 0 && !node.isBare) {
-      const { blocks } = list;
-      const from = blocks.base(node);
-      return out.compressedString(blocks.buf(node), from, from + node.packedBytes, node.bytes);
-    }
-    const cursor = list.look(node);
-    if (!node.isBare) return out.string(cursor.buf, cursor.start, cursor.end);
-    cursor.first();
-    out.view(cursor.text());
+    if (node.packedBytes === 0 || node.isBare) return writeNode(out, list.look(node), node.isBare);
+    const { blocks } = list;
+    const from = blocks.base(node);
+    out.count(NODE_LISTPACK);
+    out.compressedString(blocks.buf(node), from, from + node.packedBytes, node.bytes);
   }
 
-  slice(): undefined {
-    return undefined;
+  slice(db: Database, ref: Ref): SlicedValue | undefined {
+    const list = db.object(ref);
+    if (!(list instanceof Quicklist) || list.nodeCount <= SLICED_FROM_NODES) return undefined;
+    return new SlicedList(list);
   }
 
   read(input: RdbInput, type: number, db: Database): LoadedValue {

@@ -1,18 +1,24 @@
 /**
  * Values that are too large to be written at once: taken as they are at one moment, and written in pieces while they go on
- * changing. What makes that possible differs: elements are cut (store/tableCut.ts), strings are lent (base/lease.ts), parts
- * that lie in memory of their own are shared until somebody writes to them.
+ * changing. What makes that possible differs: elements and lists are cut (store/tableCut.ts, types/list/listCut.ts), strings are lent
+ * (base/lease.ts), parts that lie in memory of their own are shared until somebody writes to them.
  */
 import type { Parcel } from '../../base/lease.js';
 import type { Elements } from '../../store/elements.js';
 import type { LargeBytes } from '../../store/objects.js';
 import type { TableCut } from '../../store/tableCut.js';
 import type { Ref } from '../../store/types.js';
+import { ListCut } from '../../types/list/listCut.js';
+import type { Quicklist } from '../../types/list/quicklist.js';
+import { ListpackCursor } from '../../types/listpack/cursor.js';
+import { NODE_LISTPACK, NODE_PLAIN, RDB_LIST_QUICKLIST_2 } from './rdbFormat.js';
 import { RdbOutput } from './rdbOutput.js';
 
 /** Collections with more elements, and other values with more bytes, are written in pieces. */
 export const SLICED_FROM_ELEMENTS = 1000;
 export const SLICED_FROM_BYTES = 128 * 1024;
+/** Nodes of a list, which have 8 KiB each if not said otherwise. */
+export const SLICED_FROM_NODES = 8;
 const PIECE_BYTES = 64 * 1024;
 
 /** A value as it was when this was made. */
@@ -87,12 +93,48 @@ export class SlicedString implements SlicedValue {
   }
 }
 
+/** A list: its nodes, in order. */
+export class SlicedList implements SlicedValue {
+  readonly mark = RDB_LIST_QUICKLIST_2;
+  private readonly cut: ListCut;
+  private readonly cursor = new ListpackCursor();
+  private hasBegun = false;
+
+  constructor(list: Quicklist) {
+    this.cut = new ListCut(list);
+  }
+
+  writePiece(out: RdbOutput): boolean {
+    const { cut, cursor } = this;
+    if (!this.hasBegun) {
+      out.count(cut.nodeCount);
+      this.hasBegun = true;
+      return true;
+    }
+    if (!cut.read(cursor)) return false;
+    writeNode(out, cursor, cut.isBare);
+    return true;
+  }
+
+  release(): void {
+    this.cut.end();
+  }
+}
+
+/** Writes the node of a list whose listpack is open. */
+export function writeNode(out: RdbOutput, cursor: ListpackCursor, isBare: boolean): void {
+  out.count(isBare ? NODE_PLAIN : NODE_LISTPACK);
+  if (!isBare) return out.string(cursor.buf, cursor.start, cursor.end);
+  cursor.first();
+  out.view(cursor.text());
+}
+
 /** A part of a value that lies in memory of its own and is not written to while it is shared. */
 export interface SharedPart {
   isShared: boolean;
 }
 
-/** A list or a stream: parts, with something before and behind. */
+/** A stream: parts, with something before and behind. */
 export class SlicedParts<Part extends SharedPart> implements SlicedValue {
   readonly mark: number;
   private readonly head: RdbOutput;

@@ -37,6 +37,12 @@ export class ListNode implements BlockRecord {
   }
 }
 
+/** Who wants to know nodes as they were (listCut.ts). */
+export interface NodeWatch {
+  /** The bytes of the node are about to change or to be given back. */
+  beforeChange(node: ListNode): void;
+}
+
 /** A list, as those who change its nodes see it. */
 export interface NodeOwner {
   /**

@@ -22,7 +22,7 @@ import type { StoredObject } from '../../store/objects.js';
 import { type BlockRecord, type Ref, StoreFullError } from '../../store/types.js';
 import type { ListpackCursor } from '../listpack/cursor.js';
 import { validate } from '../listpack/format.js';
-import { ListNode, type NodeOwner } from './listNode.js';
+import { ListNode, type NodeOwner, type NodeWatch } from './listNode.js';
 import type { NodeListpack } from './nodeListpack.js';
 
 const CHAIN_BYTES = 160;
@@ -52,6 +52,7 @@ export abstract class NodeChain implements StoredObject, NodeOwner, Dropped {
   private isReleased = false;
   /** The node that {@link relocate} goes on with. */
   private moving: ListNode | undefined;
+  private watcher: NodeWatch | undefined;
 
   constructor(at: NodeListpack, maxBytes: number, depth: number) {
     this.at = at;
@@ -158,6 +159,7 @@ export abstract class NodeChain implements StoredObject, NodeOwner, Dropped {
 
   /** See {@link NodeOwner}, and the head of this file. */
   writable(node: ListNode): ListNode {
+    this.watcher?.beforeChange(node);
     if (this.depth === 0) return node;
     if (node.packedBytes > 0) this.at.packer.unpack(node);
     if (node !== this.head && node !== this.tail) this.loosen(node);
@@ -174,6 +176,7 @@ export abstract class NodeChain implements StoredObject, NodeOwner, Dropped {
 
   /** A node has left the chain. See the head of this file. */
   private drop(node: ListNode): void {
+    this.watcher?.beforeChange(node);
     this.blocks.free(node);
   }
 
@@ -209,9 +212,18 @@ export abstract class NodeChain implements StoredObject, NodeOwner, Dropped {
 
   // ---------------------------------------------------------------- the store
 
+  /** Tells who reads the nodes as they are now before each changes; undefined when nobody does any more. */
+  watch(watcher: NodeWatch | undefined): void {
+    assert(watcher === undefined || this.watcher === undefined, 'a list is cut once at a time');
+    if (watcher === undefined && this.watcher === undefined) return;
+    this.watcher = watcher;
+    this.blocks.watched += watcher === undefined ? -1 : 1;
+    if (watcher === undefined && this.isReleased) this.release();
+  }
+
   release(): void {
     this.isReleased = true;
-    if (this.drain(FREED_AT_ONCE)) this.blocks.bury(this);
+    if (this.watcher === undefined && this.drain(FREED_AT_ONCE)) this.blocks.bury(this);
   }
 
   drain(blocks: number): boolean {
