@@ -52,6 +52,8 @@ export interface Rerunner {
 export interface WaitingScope extends CommandContext {
   readonly client: Session;
   readonly args: ArgVector;
+  /** The command has waited and will not run again: it counts as called, and as failed with an error. */
+  gaveUpWaiting(command: ResolvedCommand, error: string | undefined): void;
 }
 
 export class BlockedClients {
@@ -97,7 +99,7 @@ export class BlockedClients {
     else waiter = this.#enter(scope, wait, pins);
     const leftMs = waiter.deadlineMs === 0 ? 0 : Math.max(1, waiter.deadlineMs - scope.nowMs);
     const waiting = waiter;
-    server.clients.block(session, leftMs, (reply, how) => this.#answer(waiting, reply, how));
+    server.clients.block(session, leftMs, (reply, how) => this.#answer(scope, waiting, reply, how));
   }
 
   #enter(scope: WaitingScope, wait: KeyWait, pins: readonly { i: number; bytes: Uint8Array }[]): Waiter {
@@ -199,15 +201,16 @@ export class BlockedClients {
     if (!waiter.stays) this.#remove(waiter);
   }
 
-  #answer(waiter: Waiter, reply: ReplyWriter, how: WaitEnd): void {
+  #answer(scope: WaitingScope, waiter: Waiter, reply: ReplyWriter, how: WaitEnd): void {
     if (how === 'ready') {
       this.#rerunner?.execute(waiter.session, waiter.args);
       return;
     }
     this.#remove(waiter);
-    if (waiter.refusal !== undefined) reply.error(waiter.refusal);
-    else if (how === 'timeout') answerNothing(reply, waiter.wait);
-    else reply.error(UNBLOCKED);
+    const error = waiter.refusal ?? (how === 'timeout' ? undefined : UNBLOCKED);
+    if (error === undefined) answerNothing(reply, waiter.wait);
+    else reply.error(error);
+    scope.gaveUpWaiting(waiter.command, error);
   }
 
   // ---------------------------------------------------------------- ending waits

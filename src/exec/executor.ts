@@ -345,6 +345,14 @@ export class Executor extends CommandScope implements Request {
     );
   }
 
+  override gaveUpWaiting(command: ResolvedCommand, error: string | undefined): void {
+    command.calls++;
+    this.server.stats.commandsProcessed++;
+    if (error === undefined) return;
+    command.failedCalls++;
+    this.#countError(error);
+  }
+
   #countFailure(command: ResolvedCommand): void {
     command.failedCalls++;
     this.#countError(this.reply.lastError);

@@ -41,7 +41,7 @@ export const NO_ARGS = new ArgVector();
 
 const nothingLeft = (): KeyState => 'absent';
 
-export class CommandScope implements CommandContext {
+export abstract class CommandScope implements CommandContext {
   readonly server: ServerPort;
   readonly reply = new ReplyWriter();
   readonly scratch = new Uint8Array(64);
@@ -111,6 +111,8 @@ export class CommandScope implements CommandContext {
   waitForKeys(wait: KeyWait): void {
     this.blocking.wait(this, wait);
   }
+
+  abstract gaveUpWaiting(command: ResolvedCommand, error: string | undefined): void;
 
   wokenBy(first: number, last: number): number {
     return this.blocking.wokenBy(this, first, last);
