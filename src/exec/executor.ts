@@ -127,16 +127,23 @@ export class Executor extends CommandScope implements Request {
   /** What is pushed to this client while its command runs must stand behind the reply. */
   #executeGated(session: Session, command: ResolvedCommand, args: ArgVector): typeof EXECUTED | typeof HELD_BACK {
     const outer = this.pushes.enter(session);
-    const done = this.#passGates(session, command, args);
+    const refusal = closedGate(this);
+    // Keys that were evicted to make room: what the reply holds is newer.
+    if (session !== outer) this.pushes.deliver(session, this.reply);
+    const done = this.#runOrRefuse(session, command, args, refusal);
     const { tracking } = session;
     if (tracking?.caching && !session.inMulti && command.parent?.fullName !== 'client') tracking.caching = false;
     this.pushes.leave(session, outer, this.reply);
     return done;
   }
 
-  #passGates(session: Session, command: ResolvedCommand, args: ArgVector): typeof EXECUTED | typeof HELD_BACK {
+  #runOrRefuse(
+    session: Session,
+    command: ResolvedCommand,
+    args: ArgVector,
+    refusal: string | undefined,
+  ): typeof EXECUTED | typeof HELD_BACK {
     const before = this.reply.length;
-    const refusal = closedGate(this);
     if (refusal !== undefined) {
       this.#refuse(session, command, refusal);
       if (!session.inMulti) session.asking = false;

@@ -66,8 +66,13 @@ export class Pushes {
   /** The command's reply is written. */
   leave(session: PushTarget, outer: PushTarget | undefined, reply: ReplyWriter): void {
     this.#current = outer;
+    if (session !== outer) this.deliver(session, reply);
+  }
+
+  /** Lets go of what has been kept for the client whose command runs. */
+  deliver(session: PushTarget, reply: ReplyWriter): void {
     const pushes = session.ownPushes;
-    if (pushes === undefined || session === outer) return;
+    if (pushes === undefined) return;
     session.ownPushes = undefined;
     for (const message of pushes.messages) reply.raw(message);
     for (const message of pushes.invalidations) reply.raw(message);

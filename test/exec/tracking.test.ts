@@ -55,6 +55,19 @@ describe('CLIENT TRACKING', () => {
     expect(heard(reader)).toEqual(['push["invalidate", ["k"]]']);
   });
 
+  it('tells of a key that was evicted for a request before it answers: the reply is newer', () => {
+    const harness = new Harness();
+    const reader = tracker(harness);
+    harness.call(reader, 'SET', 'k', 'v');
+    harness.call(reader, 'GET', 'k');
+    const other = harness.connect();
+    harness.call(other, 'CONFIG', 'SET', 'maxmemory-policy', 'allkeys-lru');
+    harness.call(other, 'CONFIG', 'SET', 'maxmemory', '1');
+    reader.receive('GET k\r\n');
+    harness.server.outbox.flush();
+    expect(heard(reader)).toEqual(['push["invalidate", ["k"]]', '(null)']);
+  });
+
   it('keeps no more keys than tracking-table-max-keys', () => {
     const harness = new Harness({ 'tracking-table-max-keys': '100' });
     const { tracking } = harness.server.executor;
