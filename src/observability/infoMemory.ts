@@ -8,6 +8,7 @@ export function memorySection(server: ServerPort): InfoFields {
   const memory = memoryFigures(server);
   const { usedBytes, peakBytes, reservedBytes, residentBytes } = memory;
   const { maxmemory } = server.config.values;
+  const { graveyard } = server.store;
   const totalBytes = os.totalmem();
   return [
     ...withHuman('used_memory', usedBytes),
@@ -54,8 +55,8 @@ export function memorySection(server: ServerPort): InfoFields {
     ['mem_aof_buffer', memory.aofBufferBytes],
     ['mem_allocator', `v8-${process.versions.v8}`],
     ['active_defrag_running', server.store.defragmenter.sharePercent],
-    ['lazyfree_pending_objects', 0],
-    ['lazyfreed_objects', 0],
+    ['lazyfree_pending_objects', graveyard.pendingValues],
+    ['lazyfreed_objects', graveyard.freedValues],
     // The runtime's own memory, which is not part of used_memory.
     ['node_heap_used', memory.heapBytes],
   ];

@@ -387,6 +387,7 @@ export class Server implements ServerPort {
     this.aof.writer?.resetStats();
     this.aof.rewriter.resetStats();
     this.rdb.resetStats();
+    this.store.graveyard.freedValues = 0;
   }
 
   /** The calls that data files were made of are nobody's. */

@@ -283,7 +283,7 @@ export class Database extends Keyspace {
     this.wheel.discard();
     this.wheel = new ExpiryWheel(this.memory.arena.segments, this.memory.expireDistance, this.memory.pool);
     if (this.slots !== undefined) this.slots = new SlotIndex(this.words);
-    if (dead.cut === undefined) this.memory.bury(dead);
+    if (dead.cut === undefined) this.memory.graveyard.bury(dead, dead.count);
     else this.buryAfterCut(dead, dead.cut);
     this.memory.discardIfDead();
   }
@@ -293,7 +293,7 @@ export class Database extends Keyspace {
     const { onEnd } = cut;
     cut.onEnd = () => {
       onEnd?.();
-      this.memory.bury(dead);
+      this.memory.graveyard.bury(dead, dead.count);
     };
   }
 

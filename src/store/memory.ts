@@ -24,6 +24,7 @@ import {
   TYPE_SHIFT,
 } from './entry.js';
 import { Fetcher } from './fetching.js';
+import { Graveyard } from './graveyard.js';
 import { Hasher, SHORT_KEY_MAX } from './hash.js';
 import { LargeBytes, ObjectTable } from './objects.js';
 import { Released } from './released.js';
@@ -66,9 +67,7 @@ export class Memory {
   readonly expireDistance: number;
   private readonly words: Int32Array[];
   private readonly slotUnits: number;
-  private readonly graveyard: Table[] = [];
-  /** Entries that the tables of the graveyard still hold. */
-  private buried = 0;
+  readonly graveyard = new Graveyard((ref) => this.freeEntry(ref));
 
   constructor(k0: number, k1: number, clusterMode: boolean, maxSegments = MAX_SEGMENTS) {
     this.arena = new Arena(maxSegments);
@@ -226,26 +225,18 @@ export class Memory {
     else for (let i = 0; i < count; i++) target[targetAt + i] = source[sourceAt + i];
   }
 
-  /** Takes over a table that nobody uses any more; {@link reap} frees it in slices. */
-  bury(table: Table): void {
-    if (table.bucketCount === 0) return;
-    this.graveyard.push(table);
-    this.buried += table.count;
-  }
-
-  /** Takes over the elements of a collection that no key holds any more. */
+  /** Takes over the elements of a collection that no key holds any more; {@link reap} frees them in slices. */
   buryElements(table: Table): void {
     this.elementCount -= table.count;
-    this.bury(table);
+    this.graveyard.bury(table, 1);
   }
 
   /** After a database was cleared: if nothing else is alive, all memory goes back without a look at each entry. */
   discardIfDead(): void {
-    const dead = this.buried + this.elementCount + this.blocks.arenaBlocks;
-    if (this.cuts + this.blocks.watched > 0 || this.graveyard.length === 0 || dead !== this.arena.usedBlocks) return;
-    for (const table of this.graveyard) table.discard();
-    this.graveyard.length = 0;
-    this.buried = 0;
+    const { graveyard } = this;
+    if (this.cuts + this.blocks.watched > 0 || graveyard.isEmpty) return;
+    if (graveyard.entryCount + this.elementCount + this.blocks.arenaBlocks !== this.arena.usedBlocks) return;
+    graveyard.discard();
     this.elementCount = 0;
     this.elementPool.bytesUsed = 0;
     this.objects.reset();
@@ -255,30 +246,18 @@ export class Memory {
 
   /** Frees up to `units` buckets of buried tables, then blocks of dropped values, then spare memory. Answers whether more remains. */
   reap(units: number): boolean {
-    const last = this.graveyard.length - 1;
-    if (last < 0) {
+    if (this.graveyard.isEmpty) {
       if (this.blocks.reap(units * BLOCKS_PER_UNIT) || this.arena.trim(this.released)) return true;
       this.released.collect();
       return false;
     }
-    // An entry that is freed may bury the table of its collection: behind this one.
-    if (!this.graveyard[last].drain(units, this.freeBuried)) this.graveyard.splice(last, 1);
+    this.graveyard.drain(units);
     return true;
-  }
-
-  private readonly freeBuried = (ref: Ref): void => {
-    this.buried--;
-    this.freeEntry(ref);
-  };
-
-  /** Visits the tables that wait to be freed. */
-  forEachBuried(visit: (table: Table) => void): void {
-    for (const table of this.graveyard) visit(table);
   }
 
   /** Whether tables or blocks wait to be freed. */
   get reaping(): boolean {
-    return this.graveyard.length > 0 || this.blocks.isReaping;
+    return !this.graveyard.isEmpty || this.blocks.isReaping;
   }
 
   /** Bytes of all that is kept: entries, objects and the index. A few additions, so that it may be asked at every command. */

@@ -3,6 +3,7 @@ import { assert } from '../base/assert.js';
 import type { Random } from '../base/prng.js';
 import { Database } from './database.js';
 import { Defragmenter } from './defrag.js';
+import type { Graveyard } from './graveyard.js';
 import { Memory } from './memory.js';
 import type { StoredObject } from './objects.js';
 import type { BlockRecord, Ref } from './types.js';
@@ -58,6 +59,11 @@ export class Store {
   /** Bytes of address space that the arena holds, written or not. */
   reservedBytes(): number {
     return this.memory.arena.segments.reservedBytes;
+  }
+
+  /** What was cleared or dropped and is not freed yet. */
+  get graveyard(): Graveyard {
+    return this.memory.graveyard;
   }
 
   /**
@@ -136,7 +142,7 @@ export class Store {
       taken.add(record.block);
     };
     for (const database of this.databases) database.verify(visit);
-    this.memory.forEachBuried((table) => table.forEachUndrained(visit));
+    this.graveyard.visitTables((table) => table.forEachUndrained(visit));
     let elementIndexBytes = 0;
     // Elements that are large strings are found on the way: the list grows.
     for (const object of collections) {
@@ -148,7 +154,7 @@ export class Store {
     assert(elements === this.memory.elementCount, `${elements} elements, counted ${this.memory.elementCount}`);
     let indexBytes = elementIndexBytes;
     for (const database of this.databases) indexBytes += database.indexBytes;
-    this.memory.forEachBuried((table) => {
+    this.graveyard.visitTables((table) => {
       indexBytes += table.bytesUsed;
     });
     const counted = this.memory.pool.bytesUsed + this.memory.elementPool.bytesUsed;

@@ -172,3 +172,32 @@ describe('OBJECT IDLETIME and FREQ', () => {
     expect(harness.call(stream, 'OBJECT', 'IDLETIME', 'k').type).toBe('error');
   });
 });
+
+describe('INFO memory', () => {
+  it('counts the values that wait to be freed and those that were', () => {
+    const harness = new Harness();
+    const stream = harness.connect();
+    const counts = (): string | undefined => {
+      const reply = harness.call(stream, 'INFO', 'memory') as { text: string };
+      return /lazyfree_pending_objects:\d+\r\nlazyfreed_objects:\d+/.exec(reply.text)?.[0].replace('\r\n', ' ');
+    };
+    const members = Array.from({ length: 2000 }, (_, i) => `m${i}`);
+    harness.call(stream, 'SADD', 's', ...members);
+    harness.call(stream, 'HSET', 'h', ...members);
+    harness.call(stream, 'SET', 'k', 'v');
+    expect(counts()).toBe('lazyfree_pending_objects:0 lazyfreed_objects:0');
+    harness.call(stream, 'UNLINK', 's', 'h', 'k');
+    expect(counts()).toBe('lazyfree_pending_objects:2 lazyfreed_objects:0');
+    while (harness.server.store.step(1000));
+    expect(counts()).toBe('lazyfree_pending_objects:0 lazyfreed_objects:2');
+    harness.call(stream, 'CONFIG', 'RESETSTAT');
+    for (let i = 0; i < 100; i++) harness.call(stream, 'SET', `k${i}`, 'v');
+    harness.call(stream, 'SELECT', '1');
+    harness.call(stream, 'SET', 'k', 'v');
+    harness.call(stream, 'SELECT', '0');
+    harness.call(stream, 'FLUSHDB');
+    expect(counts()).toBe('lazyfree_pending_objects:100 lazyfreed_objects:0');
+    while (harness.server.store.step(1000));
+    expect(counts()).toBe('lazyfree_pending_objects:0 lazyfreed_objects:100');
+  });
+});
