@@ -442,8 +442,8 @@ export interface ServerPort {
   readonly passwordRequired: boolean;
   /** CONFIG RESETSTAT. */
   resetStats(): void;
-  /** CONFIG REWRITE: undefined, or the reason why not. */
-  rewriteConfig(): string | undefined;
+  /** CONFIG REWRITE, `whole` with what is at its default: undefined, or the reason why not. */
+  rewriteConfig(whole: boolean): string | undefined;
   /** Text of an INFO section list, `all`, `default`, `everything` included. */
   info(sections: readonly string[]): string;
   /** Ends the process; undefined, or the error reply when refused. */

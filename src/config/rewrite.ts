@@ -17,11 +17,19 @@ const KEPT = ['include', 'rename-command', 'user', 'loadmodule'];
 
 /**
  * The new text of the file. `userLines`: the `user ...` lines that describe the ACL users, or undefined when users live
- * in a file of their own, so that those in this file go away.
+ * in a file of their own, so that those in this file go away. `whole`: also what is at its default.
  */
-export function rewriteConfig(oldText: string, config: Config, userLines: readonly string[] | undefined): string {
+export function rewriteConfig(
+  oldText: string,
+  config: Config,
+  userLines: readonly string[] | undefined,
+  whole = false,
+): string {
   const file = new FileLines(oldText);
-  for (const name of NAMES) file.replace(name, linesOf(name, config));
+  for (const name of NAMES) {
+    const lines = linesOf(name, config);
+    file.replace(name, whole ? lines.map(({ line }) => ({ line, force: true })) : lines);
+  }
   file.replace(
     'user',
     (userLines ?? []).map((line) => ({ line, force: true })),

@@ -396,13 +396,13 @@ export class Server implements ServerPort {
     this.stats.commandsProcessed = 0;
   }
 
-  rewriteConfig(): string | undefined {
+  rewriteConfig(whole: boolean): string | undefined {
     if (this.configFile === '') return 'The server is running without a config file';
     try {
       const old = fs.existsSync(this.configFile) ? fs.readFileSync(this.configFile, 'latin1') : '';
       const temp = `${this.configFile}.tmp-${this.pid}`;
       const fd = fs.openSync(temp, 'w', 0o644);
-      fs.writeSync(fd, Buffer.from(rewriteConfig(old, this.config, []), 'latin1'));
+      fs.writeSync(fd, Buffer.from(rewriteConfig(old, this.config, [], whole), 'latin1'));
       fs.fsyncSync(fd);
       fs.closeSync(fd);
       fs.renameSync(temp, this.configFile);

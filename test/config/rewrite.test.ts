@@ -101,9 +101,19 @@ describe('rewriteConfig', () => {
       ['bind', '127.0.0.1 -::1'],
     ] as const;
     expect(config.set(pairs, REMOTE)).toBeUndefined();
-    const again = loadText(rewriteConfig('', config, []));
-    expect(again.error).toBeUndefined();
-    expect(again.config.get(['*'])).toEqual(config.get(['*']));
+    for (const whole of [false, true]) {
+      const again = loadText(rewriteConfig('', config, [], whole));
+      expect(again.error).toBeUndefined();
+      expect(again.config.get(['*'])).toEqual(config.get(['*']));
+    }
+  });
+
+  it('writes what is at its default only when asked for the whole', () => {
+    const { config } = loadText('maxmemory 1gb\n');
+    const [some, all] = [false, true].map((whole) => rewriteConfig('', config, [], whole).split('\n'));
+    expect(some).toContain('maxmemory 1gb');
+    expect(some).not.toContain('hz 10');
+    expect(all).toEqual(expect.arrayContaining(['maxmemory 1gb', 'hz 10', 'logfile ""']));
   });
 });
 

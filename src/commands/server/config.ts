@@ -100,7 +100,7 @@ const configRewrite = command({
   run(ctx) {
     const { server, reply } = ctx;
     if (server.configFile === '') return reply.error('ERR The server is running without a config file');
-    const problem = server.rewriteConfig();
+    const problem = server.rewriteConfig(false);
     if (problem === undefined) {
       server.log('warning', 'CONFIG REWRITE executed with success.');
       return reply.ok();

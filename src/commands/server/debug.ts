@@ -45,6 +45,7 @@ const SUBCOMMANDS: ReadonlyMap<string, DebugSubcommand> = new Map<string, DebugS
   ['htstats-key', { arity: 3, run: tableStatsOfKey }],
   ['set-active-expire', { arity: 3, run: setActiveExpire }],
   ['change-repl-id', { arity: 2, run: changeReplicationId }],
+  ['config-rewrite-force-all', { arity: 2, run: rewriteWholeConfig }],
   ['stringmatch-len', { arity: 4, run: matchPattern }],
   ['listpack', { arity: 3, run: dumpListpack }],
   ['quicklist', { arity: -3, run: dumpQuicklist }],
@@ -154,6 +155,12 @@ function changeReplicationId(ctx: CommandContext): void {
   while (id.length < 40) id += ctx.server.random.nextU32().toString(16).padStart(8, '0');
   ctx.server.replicationId = id;
   ctx.reply.ok();
+}
+
+function rewriteWholeConfig({ server, reply }: CommandContext): void {
+  const problem = server.rewriteConfig(true);
+  if (problem === undefined) reply.ok();
+  else reply.error(`ERR CONFIG-REWRITE-FORCE-ALL failed: ${problem}`);
 }
 
 function matchPattern(ctx: CommandContext): void {

@@ -1,6 +1,8 @@
 export const DEBUG_HELP: readonly string[] = [
   'CHANGE-REPL-ID',
   '    Give the history of writes a new replication ID.',
+  'CONFIG-REWRITE-FORCE-ALL',
+  '    As CONFIG REWRITE, but also what is at its default.',
   'DIGEST',
   '    A hexadecimal digest of all data.',
   'DIGEST-VALUE <key> [<key> ...]',
