@@ -9,6 +9,7 @@
 import { copyOf } from '../base/copy.js';
 import type { ServerPort } from '../commands/context.js';
 import type { Values } from '../config/directives.js';
+import type { ReplyWriter } from '../resp/replyWriter.js';
 import { idleSeconds, lfuCounter } from '../store/accessClock.js';
 import type { Database } from '../store/database.js';
 import type { ByteCount, Ref } from '../store/types.js';
@@ -33,6 +34,7 @@ export interface EvictionHost {
   readonly loading: boolean;
   readonly pause: PauseState;
   readonly latency: LatencyMonitor;
+  readonly reply: ReplyWriter;
   /** Removes an entry for good and tells everybody. */
   evict(db: Database, ref: Ref, key: Uint8Array): void;
 }
@@ -48,6 +50,9 @@ export class Eviction {
   readonly clientBuffers: ByteCount = { bytesUsed: 0 };
   /** Called when slices have to follow; without it, nothing runs between requests. */
   onBehind: (() => void) | undefined;
+
+  /** What a server without data and clients takes: maxmemory limits used_memory, which starts with that. */
+  readonly baseBytes: number;
 
   readonly #host: EvictionHost;
   readonly #pool = new EvictionPool();
@@ -66,6 +71,7 @@ export class Eviction {
 
   constructor(host: EvictionHost) {
     this.#host = host;
+    this.baseBytes = host.reply.buf.length;
     const { config } = host.server;
     const refresh = (): void => this.#configure();
     config.onChange('maxmemory', refresh);
@@ -95,7 +101,7 @@ export class Eviction {
 
   /** What maxmemory limits, bytes: data and clients' buffers, but not those of the AOF, which evicting makes grow. */
   get usedBytes(): number {
-    return this.#host.server.store.usedBytes() + this.clientBuffers.bytesUsed;
+    return this.#host.server.store.usedBytes() + this.clientBuffers.bytesUsed + this.baseBytes;
   }
 
   /** Whether memory is over the limit. */

@@ -365,7 +365,8 @@ export class Server implements ServerPort {
   }
 
   uncountedMemoryBytes(): number {
-    return this.executor.reply.buf.length + this.persistence.aofBufferBytes;
+    const { reply, eviction } = this.executor;
+    return reply.buf.length - eviction.baseBytes + this.persistence.aofBufferBytes;
   }
 
   lruClock(): number {

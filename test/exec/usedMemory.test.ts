@@ -173,6 +173,27 @@ describe('OBJECT IDLETIME and FREQ', () => {
   });
 });
 
+describe('maxmemory', () => {
+  it('limits what INFO calls used_memory', () => {
+    const harness = new Harness();
+    const stream = harness.connect();
+    for (let i = 0; i < 500; i++) harness.call(stream, 'SET', `key:${i}`, 'x'.repeat(100));
+    harness.call(
+      stream,
+      'CONFIG',
+      'SET',
+      'maxmemory-policy',
+      'allkeys-random',
+      'maxmemory',
+      String(used(harness) - 20_000),
+    );
+    harness.call(stream, 'PING');
+    expect(used(harness)).toBeLessThanOrEqual(harness.server.config.values.maxmemory);
+    expect(harness.server.store.databases[0]?.size).toBeGreaterThan(200);
+    expect(harness.server.uncountedMemoryBytes()).toBe(0);
+  });
+});
+
 describe('INFO memory', () => {
   it('counts the values that wait to be freed and those that were', () => {
     const harness = new Harness();
