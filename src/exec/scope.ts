@@ -4,6 +4,7 @@
  */
 import { equalsIgnoreCase, latin1, parseInt64, parseSafeInt } from '../base/bytes.js';
 import { copyOf } from '../base/copy.js';
+import { WRITE } from '../commands/command.js';
 import {
   type CommandContext,
   EVENT_EVICTED,
@@ -199,12 +200,13 @@ export abstract class CommandScope implements CommandContext {
     this.db.fetchAhead(this.buf, this.start, this.end, first, step, count);
   }
 
-  /** The entry of a key unless its time is over; then it is removed on the spot. */
+  /** The entry of a key unless its time is over; then it is removed on the spot, or when CLIENT PAUSE is over. */
   #live(db: Database, buf: Uint8Array, start: number, end: number): Ref {
     const ref = db.find(buf, start, end);
     if (ref === 0) return 0;
     if (!db.isDue(ref, this.nowMs) || this.loading) return ref;
-    this.expire(db, ref, buf, start, end);
+    const stays = this.pause.activeAt(this.nowMs) && (this.command.flags & WRITE) === 0;
+    if (!stays) this.expire(db, ref, buf, start, end);
     return 0;
   }
 

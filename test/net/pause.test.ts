@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { ExpireCycle } from '../../src/exec/expireCycle.js';
 import { encodeRequest } from '../support/resp.js';
 import { endOfRound, Harness } from './harness.js';
 
@@ -55,6 +56,38 @@ describe('CLIENT PAUSE', () => {
       { type: 'simple', text: 'OK' },
       { type: 'bulk', text: 'new' },
     ]);
+  });
+
+  it('leaves keys where they are whose time comes, and hides them', async () => {
+    const harness = new Harness();
+    const stream = harness.connect();
+    for (const key of ['a', 'b']) harness.call(stream, 'SET', key, 'v', 'PX', '10');
+    harness.call(stream, 'CLIENT', 'PAUSE', '100000', 'WRITE');
+    harness.clock.advance(20);
+    const cycle = new ExpireCycle(harness.server.executor);
+    expect(cycle.run()).toBe(false);
+    expect(harness.call(stream, 'GET', 'a')).toEqual({ type: 'nil' });
+    expect(harness.server.stats.expiredKeys).toBe(0);
+    expect(harness.server.store.databases[0]?.size).toBe(2);
+    harness.server.clients.unpause();
+    await endOfRound();
+    expect(harness.call(stream, 'GET', 'a')).toEqual({ type: 'nil' });
+    cycle.run();
+    expect(harness.server.stats.expiredKeys).toBe(2);
+  });
+
+  it('in a transaction that goes on, a write finds no trace of a key whose time was over', () => {
+    const harness = new Harness();
+    const stream = harness.connect();
+    harness.call(stream, 'SET', 'k', 'v', 'PX', '10');
+    harness.clock.advance(20);
+    for (const words of [['MULTI'], ['CLIENT', 'PAUSE', '100000', 'WRITE'], ['EXISTS', 'k'], ['RPUSH', 'k', 'a']]) {
+      harness.call(stream, ...words);
+    }
+    const reply = harness.call(stream, 'EXEC');
+    expect(reply).toMatchObject({ items: [{ text: 'OK' }, { text: '0' }, { text: '1' }] });
+    harness.server.store.verify();
+    expect(harness.server.store.databases[0]?.size).toBe(1);
   });
 
   it('WRITE holds back EXEC when the transaction writes, and not when it reads', async () => {
