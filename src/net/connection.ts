@@ -363,7 +363,7 @@ export class Connection implements Transport, StreamEvents {
     if (this.#destroyed) return;
     this.session.totalNetworkOut += message.length;
     this.#queue.push(message);
-    this.#checkOutputLimit();
+    this.checkOutputLimit();
   }
 
   /**
@@ -376,7 +376,7 @@ export class Connection implements Transport, StreamEvents {
     this.session.totalNetworkOut += length;
     if (this.#writing || this.#queue.length > 0) {
       this.#queue.push(copied(buf, from, to));
-      this.#checkOutputLimit();
+      this.checkOutputLimit();
       return true;
     }
     if (this.#stream.write(buf, from, to)) {
@@ -385,7 +385,7 @@ export class Connection implements Transport, StreamEvents {
     }
     this.#writing = true;
     this.#writingBytes = length;
-    this.#checkOutputLimit();
+    this.checkOutputLimit();
     return false;
   }
 
@@ -405,7 +405,7 @@ export class Connection implements Transport, StreamEvents {
     if (to > start) this.#queue.push(copied(buf, start, to));
     this.session.totalNetworkOut += this.#queue.bytes - queued;
     this.pump();
-    this.#checkOutputLimit();
+    this.checkOutputLimit();
   }
 
   onDrained(): void {
@@ -450,7 +450,8 @@ export class Connection implements Transport, StreamEvents {
     if (this.#closeWhenFlushed) this.destroy();
   }
 
-  #checkOutputLimit(): void {
+  /** Ends this connection when too much of what it was sent waits, or has for too long. */
+  checkOutputLimit(): void {
     this.#account();
     const bytes = this.outputBytes();
     if (!this.#outputGuard.isTooMuch(bytes, this.#host.maxOutputBytes(this.session), this.#host.nowMs())) return;

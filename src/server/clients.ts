@@ -214,6 +214,11 @@ export class Clients implements ClientsPort, ConnectionHost {
     }
   }
 
+  /** Ends connections that have been over their soft output limit for too long, also when nothing more is sent to them. */
+  closeSlowReaders(): void {
+    for (const connection of [...this.#byId.values()]) if (connection.outputBytes() > 0) connection.checkOutputLimit();
+  }
+
   closeAll(): void {
     clearTimeout(this.#pauseTimer);
     clearImmediate(this.#resuming);

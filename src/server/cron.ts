@@ -91,6 +91,7 @@ export class Cron {
     if (nowMs - this.#lastSecondMs >= 1000) {
       this.#lastSecondMs = nowMs;
       server.clients.closeIdle();
+      server.clients.closeSlowReaders();
       server.executor.redirectBlocked();
       server.stats.peakMemoryBytes = Math.max(server.stats.peakMemoryBytes, server.usedMemoryBytes());
     }

@@ -86,6 +86,20 @@ describe('client-output-buffer-limit', () => {
     expect(stream.closed).toBe(true);
   });
 
+  it('ends a client that stays over the soft limit, although nothing more is sent to it', () => {
+    const harness = new Harness({ 'client-output-buffer-limit': 'normal 0 100kb 10' });
+    const stream = harness.connect();
+    harness.call(stream, 'SET', 'k', 'v'.repeat(60 * 1024));
+    stream.takesWrites = 0;
+    for (let i = 0; i < 2; i++) stream.receive(encodeRequest(['GET', 'k']));
+    harness.clock.advance(9000);
+    harness.server.clients.closeSlowReaders();
+    expect(stream.closed).toBe(false);
+    harness.clock.advance(2000);
+    harness.server.clients.closeSlowReaders();
+    expect(stream.closed).toBe(true);
+  });
+
   it('forgives a client that came below the soft limit in between', () => {
     const harness = new Harness({ 'client-output-buffer-limit': 'normal 0 100kb 10' });
     const stream = harness.connect();
