@@ -80,6 +80,7 @@ export class Session implements ClientPort {
   /** An error was found while queueing: EXEC aborts. */
   queueBroken = false;
   watched: WatchedKey[] = [];
+  watchedBytes = 0;
   /** A watched key was changed: EXEC answers nil. */
   watchBroken = false;
   /** A request that CLIENT PAUSE holds back. */

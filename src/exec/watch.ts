@@ -6,6 +6,9 @@ import type { Session } from './session.js';
 /** `expired`: still there although its time is over. */
 export type KeyState = 'absent' | 'alive' | 'expired';
 
+/** What a watched key costs beside its name: its record, and its place among the watchers. */
+const WATCHED_KEY_BYTES = 256;
+
 export class WatchTable {
   /** Per database, the watchers of each key. */
   readonly #watchers = new Map<Database, Map<string, Set<Session>>>();
@@ -19,6 +22,7 @@ export class WatchTable {
     const sessions = keys.get(key) ?? new Set<Session>();
     this.#watchers.set(db, keys.set(key, sessions.add(session)));
     session.watched.push({ db, key, expired });
+    session.watchedBytes += WATCHED_KEY_BYTES + key.length;
     this.empty = false;
   }
 
@@ -32,6 +36,7 @@ export class WatchTable {
       if (keys?.size === 0) this.#watchers.delete(db);
     }
     session.watched = [];
+    session.watchedBytes = 0;
     session.watchBroken = false;
     this.empty = this.#watchers.size === 0;
   }

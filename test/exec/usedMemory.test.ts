@@ -39,6 +39,16 @@ describe('used_memory', () => {
     expect(used(harness) - before).toBeLessThan(10_000);
   });
 
+  it('counts the keys that a client watches', () => {
+    const harness = new Harness();
+    const stream = harness.connect();
+    const before = used(harness);
+    harness.call(stream, 'WATCH', ...Array.from({ length: 100 }, (_, i) => `key:${i}`));
+    expect(used(harness) - before).toBeGreaterThan(100 * 40);
+    harness.call(stream, 'UNWATCH');
+    expect(used(harness)).toBe(before);
+  });
+
   it('counts what a client does not read', () => {
     const harness = new Harness();
     const stream = harness.connect();
