@@ -58,6 +58,22 @@ describe('CLIENT PAUSE', () => {
     ]);
   });
 
+  it.each([
+    ['PFCOUNT', 'k'],
+    ['PUBLISH', 'c', 'm'],
+    ['SPUBLISH', 'c', 'm'],
+  ])('WRITE holds back %s, which may be propagated', async (...words) => {
+    const { harness, unpause } = paused('WRITE');
+    harness.server.clients.unpause();
+    const stream = harness.connect();
+    harness.call(stream, 'DEL', 'k');
+    harness.call(stream, 'CLIENT', 'PAUSE', '100000', 'WRITE');
+    stream.receive(encodeRequest(words));
+    expect(stream.text).toBe('');
+    await unpause();
+    expect(stream.text).toBe(':0\r\n');
+  });
+
   it('leaves keys where they are whose time comes, and hides them', async () => {
     const harness = new Harness();
     const stream = harness.connect();

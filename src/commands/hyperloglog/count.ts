@@ -12,7 +12,7 @@ import {
   REGISTERS,
 } from '../../types/hyperloglog/layout.js';
 import { countSparse } from '../../types/hyperloglog/sparse.js';
-import { index, READONLY, range } from '../command.js';
+import { index, MAY_REPLICATE, READONLY, range } from '../command.js';
 import type { CommandContext } from '../context.js';
 import { type Command, command } from '../define.js';
 import { KEYS } from '../generic/declare.js';
@@ -64,7 +64,8 @@ export const countCommands: readonly Command[] = [
     arity: -2,
     group: 'hyperloglog',
     since: '2.8.9',
-    flags: READONLY,
+    // Its cache is propagated: CLIENT PAUSE WRITE holds it back.
+    flags: READONLY | MAY_REPLICATE,
     acl: ['hyperloglog'],
     keys: [{ begin: index(1), find: range(-1, 1), access: 'RW access', notes: CACHE_NOTE }],
     complexity: 'O(1) for one key whose count is cached; else O(N) with N keys, each being looked at as a whole.',
