@@ -162,7 +162,9 @@ export class Tracking implements TrackingPort {
 
   #limitKeys(): void {
     const limit = this.#server.config.values['tracking-table-max-keys'];
-    while (limit > 0 && this.#keys.size > limit) this.#invalidate(this.#keys.any(this.#server.random) as TrackedKey);
+    while (limit > 0 && this.#keys.size > limit) {
+      this.#invalidate(this.#keys.any(this.#server.random) as TrackedKey, undefined);
+    }
   }
 
   #forgetKeys(): void {
@@ -174,9 +176,10 @@ export class Tracking implements TrackingPort {
 
   /** The key was changed by the client whose command runs, or by the server itself. */
   changed(buf: Uint8Array, start: number, end: number, byServer: boolean): void {
-    if (this.#prefixes.size > 0) this.#noteChange(buf, start, end, byServer ? undefined : this.#pushes.current);
+    const by = byServer ? undefined : this.#pushes.current;
+    if (this.#prefixes.size > 0) this.#noteChange(buf, start, end, by);
     const key = this.#keys.find(buf, start, end);
-    if (key !== undefined) this.#invalidate(key);
+    if (key !== undefined) this.#invalidate(key, by);
   }
 
   /** Every key went away. */
@@ -185,7 +188,8 @@ export class Tracking implements TrackingPort {
     this.#forgetKeys();
   }
 
-  #invalidate(key: TrackedKey): void {
+  /** `by`: who changed the key, undefined for the server; NOLOOP hides only what a client did itself. */
+  #invalidate(key: TrackedKey, by: PushTarget | undefined): void {
     this.#keys.remove(key);
     const { readers } = key;
     this.#items -= typeof readers === 'number' ? 1 : readers.size;
@@ -198,7 +202,7 @@ export class Tracking implements TrackingPort {
       const tracking = session?.tracking;
       // The client may have gone, or have read the key before it changed to BCAST.
       if (session === undefined || tracking === undefined || tracking.bcast) continue;
-      if (tracking.noLoop && session === this.#pushes.current) continue;
+      if (tracking.noLoop && session === by) continue;
       this.#tell(session, write);
     }
   }

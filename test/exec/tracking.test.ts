@@ -68,6 +68,25 @@ describe('CLIENT TRACKING', () => {
     expect(heard(reader)).toEqual(['push["invalidate", ["k"]]', '(null)']);
   });
 
+  it('with NOLOOP, tells of what the server did while a command of the client ran', () => {
+    const harness = new Harness();
+    const reader = tracker(harness, 'NOLOOP');
+    harness.call(reader, 'MSET', 'a', '1', 'b', '2', 'c', '3');
+    harness.call(reader, 'PEXPIRE', 'c', '100');
+    harness.call(reader, 'MGET', 'a', 'b', 'c');
+    harness.call(reader, 'SET', 'a', '3');
+    expect(heard(reader)).toEqual([]);
+    harness.clock.advance(200);
+    reader.receive('GET c\r\n');
+    harness.server.outbox.flush();
+    expect(heard(reader)).toEqual(['(null)', 'push["invalidate", ["c"]]']);
+    reader.receive('MGET a c\r\n');
+    heard(reader);
+    reader.receive('CONFIG SET tracking-table-max-keys 1\r\n');
+    harness.server.outbox.flush();
+    expect(heard(reader)).toHaveLength(3);
+  });
+
   it('keeps no more keys than tracking-table-max-keys', () => {
     const harness = new Harness({ 'tracking-table-max-keys': '100' });
     const { tracking } = harness.server.executor;
