@@ -62,6 +62,8 @@ export class Connection implements Transport, StreamEvents {
   readonly #host: ConnectionHost;
   readonly #parser = new RequestParser();
   #own: Buffer | undefined;
+  /** Bytes in the buffer of all that are being looked at: the request that runs and those behind it. */
+  #arrivedBytes = 0;
   #ownLength = 0;
   /** Arguments of an unfinished request, relative to `#own`. */
   #partialArgs: ArgVector | undefined;
@@ -119,7 +121,7 @@ export class Connection implements Transport, StreamEvents {
   }
 
   queryBufferBytes(): number {
-    return this.#ownLength;
+    return this.#ownLength + this.#arrivedBytes;
   }
 
   queryBufferFreeBytes(): number {
@@ -148,7 +150,9 @@ export class Connection implements Transport, StreamEvents {
     if (this.#closeWhenFlushed) return;
     if (this.#ownLength === 0 && !this.session.stalled) {
       this.#parser.pos = 0;
+      this.#arrivedBytes = length;
       this.#process(buf, length, this.#host.args);
+      this.#arrivedBytes = 0;
       return;
     }
     this.#append(buf, length);

@@ -77,6 +77,14 @@ describe('requests on a connection', () => {
     stream.receive('-whole\r\n');
     expect(client.queryBufferBytes()).toBe(0);
   });
+
+  it('count as the query buffer of the client while they run, with those behind them', () => {
+    const harness = new Harness();
+    const stream = harness.connect();
+    stream.receive('CLIENT INFO\r\nPING\r\n');
+    expect(stream.text).toContain(' qbuf=19 ');
+    expect([...harness.server.clients.all()][0]?.queryBufferBytes()).toBe(0);
+  });
 });
 
 describe('a protocol error', () => {
