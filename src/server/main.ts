@@ -13,6 +13,7 @@ import { banner, USAGE, VERSION_LINE } from './banner.js';
 import { runCheck } from './check.js';
 import { ALL_COMMANDS } from './commandList.js';
 import { changeDirectory, configReaderHost } from './configFiles.js';
+import { processTitle } from './processTitle.js';
 import { Server } from './server.js';
 import { VERSION } from './version.js';
 
@@ -93,10 +94,20 @@ async function serve({ config, commands, configFile, logger }: Setup): Promise<v
     end(1);
   });
   const problem = await server.start();
-  if (problem === undefined) return;
+  if (problem === undefined) return showTitle(config, configFile);
   logger.log('warning', problem);
   await server.stop();
   end(1);
+}
+
+/** Names the process, as operators look for it in `ps`. */
+function showTitle(config: Config, configFile: string): void {
+  if (!config.values['set-proc-title']) return;
+  const show = (): void => {
+    process.title = processTitle(config, configFile);
+  };
+  for (const name of ['proc-title-template', 'bind', 'port'] as const) config.onChange(name, show);
+  show();
 }
 
 /** The banner first: whoever starts the server looks for it on standard output. A log file gets one line instead. */

@@ -37,6 +37,24 @@ async function serve(...more: string[]): Promise<{ daemon: Daemon; port: number 
   return { daemon, port };
 }
 
+describe.skipIf(!existsSync('/proc/self/cmdline'))('the title of the process', () => {
+  const titleOf = (pid: number): string =>
+    (readFileSync(`/proc/${pid}/cmdline`, 'latin1').split('\0')[0] as string).trim();
+
+  it('tells where it serves, and follows the template', async () => {
+    const { daemon, port } = await serve();
+    const { pid } = daemon;
+    expect(titleOf(pid)).toBe(`shoal-server 127.0.0.1:${port}`);
+    await ask(port, 'CONFIG', 'SET', 'proc-title-template', 'at {port} {{ {server-mode}');
+    expect(titleOf(pid)).toBe(`at ${port} {`);
+  });
+
+  it('stays as it was with set-proc-title no', async () => {
+    const { daemon } = await serve('--set-proc-title', 'no');
+    expect(titleOf(daemon.pid)).toMatch(/node$/);
+  });
+});
+
 describe('what the server prints when it starts', () => {
   it('warns of a maxmemory beyond what references reach', async () => {
     const { daemon } = await serve('--maxmemory', '64gb');
