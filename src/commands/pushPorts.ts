@@ -65,6 +65,8 @@ export interface TrackingState extends Readonly<TrackingOptions> {
   caching: boolean;
   /** Of BCAST, sorted, one character a byte. */
   readonly prefixes: readonly string[];
+  /** What they take. */
+  readonly prefixBytes: number;
 }
 
 export interface TrackingPort {

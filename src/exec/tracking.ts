@@ -20,6 +20,9 @@ import type { Session } from './session.js';
 /** Where RESP2 clients listen for what is redirected to them. */
 const CHANNEL = '__redis__:invalidate';
 
+/** What a prefix costs a client beside its text. */
+const PREFIX_BYTES = 256;
+
 /** Writes the keys of an invalidation. */
 type WriteKeys = (writer: ReplyWriter) => void;
 
@@ -74,7 +77,9 @@ export class Tracking implements TrackingPort {
     const added = bcast && prefixes.length === 0 ? [''] : prefixes;
     const all = bcast ? [...new Set([...before, ...added])].sort() : [];
     for (const prefix of all) this.#join(session, prefix);
-    session.tracking = { ...options, brokenRedirect: false, caching: false, prefixes: all };
+    let prefixBytes = 0;
+    for (const prefix of all) prefixBytes += PREFIX_BYTES + prefix.length;
+    session.tracking = { ...options, brokenRedirect: false, caching: false, prefixes: all, prefixBytes };
     const target = this.#sessionOf(options.redirectTo);
     if (target !== undefined) target.redirectTarget = true;
     if (this.#sessions.has(session)) return;

@@ -110,8 +110,8 @@ export class Connection implements Transport, StreamEvents {
 
   /** Brings the server's sum of buffers up to date: at the end of whatever changed them. */
   #account(): void {
-    const { queuedBytes, watchedBytes, subscriptions } = this.session;
-    const kept = queuedBytes + watchedBytes + (subscriptions?.bytesUsed ?? 0);
+    const { queuedBytes, watchedBytes, subscriptions, tracking } = this.session;
+    const kept = queuedBytes + watchedBytes + (subscriptions?.bytesUsed ?? 0) + (tracking?.prefixBytes ?? 0);
     const buffers = (this.#own?.length ?? 0) + this.#queue.bytes + this.#writingBytes + kept;
     const bytes = this.#destroyed ? 0 : CONNECTION_BYTES + buffers;
     const grown = bytes - this.#accountedBytes;

@@ -49,6 +49,18 @@ describe('used_memory', () => {
     expect(used(harness)).toBe(before);
   });
 
+  it('counts the prefixes that a client tracks', () => {
+    const harness = new Harness();
+    const stream = harness.connect();
+    const before = used(harness);
+    const prefixes = Array.from({ length: 100 }, (_, i) => ['PREFIX', `p${i}:`]).flat();
+    harness.call(stream, 'HELLO', '3');
+    harness.call(stream, 'CLIENT', 'TRACKING', 'ON', 'BCAST', ...prefixes);
+    expect(used(harness) - before).toBeGreaterThan(100 * 40);
+    harness.call(stream, 'CLIENT', 'TRACKING', 'OFF');
+    expect(used(harness)).toBe(before);
+  });
+
   it('counts what a client does not read', () => {
     const harness = new Harness();
     const stream = harness.connect();
