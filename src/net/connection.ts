@@ -379,7 +379,7 @@ export class Connection implements Transport, StreamEvents {
     const length = to - from;
     this.session.totalNetworkOut += length;
     if (this.#writing || this.#queue.length > 0) {
-      this.#queue.push(copied(buf, from, to));
+      this.#queue.pushCopy(buf, from, to);
       this.checkOutputLimit();
       return true;
     }
@@ -402,11 +402,11 @@ export class Connection implements Transport, StreamEvents {
     const queued = this.#queue.bytes;
     let start = from;
     for (const { at, parcel } of loans) {
-      this.#queue.push(copied(buf, start, at));
+      this.#queue.pushCopy(buf, start, at);
       this.#queue.push(parcel);
       start = at;
     }
-    if (to > start) this.#queue.push(copied(buf, start, to));
+    this.#queue.pushCopy(buf, start, to);
     this.session.totalNetworkOut += this.#queue.bytes - queued;
     this.pump();
     this.checkOutputLimit();
@@ -494,9 +494,4 @@ export class Connection implements Transport, StreamEvents {
   onClosed(_reason: string): void {
     this.destroy();
   }
-}
-
-/** Bytes whose memory is needed for something else. */
-function copied(buf: Buffer, from: number, to: number): Buffer {
-  return Buffer.from(buf.subarray(from, to));
 }

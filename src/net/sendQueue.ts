@@ -40,6 +40,11 @@ export class SendQueue {
     this.bytes += item.length;
   }
 
+  /** The memory of `buf` is needed for something else. */
+  pushCopy(buf: Buffer, from: number, to: number): void {
+    if (to > from) this.push(Buffer.from(buf.subarray(from, to)));
+  }
+
   /** Takes the next piece, of `max` bytes at most. The queue must not be empty. */
   take(max: number): OutgoingPiece {
     const item = this.#items[this.#first];
