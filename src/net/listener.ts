@@ -116,10 +116,14 @@ export class Listener {
     return text;
   }
 
-  /** Listens on a Unix socket, replacing one that a dead server left. `mode` 0 leaves the permissions alone. */
+  /**
+   * Listens on a Unix socket, replacing one that a dead server left, or the empty file that reserved the name. `mode` 0 leaves the
+   * permissions alone.
+   */
   async listenUnix(path: string, mode: number): Promise<{ readonly error: string } | undefined> {
     try {
-      if (fs.lstatSync(path, { throwIfNoEntry: false })?.isSocket()) fs.unlinkSync(path);
+      const old = fs.lstatSync(path, { throwIfNoEntry: false });
+      if (old?.isSocket() || (old?.isFile() && old.size === 0)) fs.unlinkSync(path);
     } catch (error) {
       return { error: `Could not remove the old Unix socket ${path}: ${(error as Error).message}` };
     }

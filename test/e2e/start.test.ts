@@ -352,6 +352,23 @@ describe('where it listens', () => {
     await second.prints(`ready to accept connections at ${file}`);
     expect(await sayPing(file)).toBe('+PONG\r\n');
   });
+
+  // redis-server removes whatever is there.
+  it.skipIf(ONLY_REDIS)(
+    'on a Unix socket whose name an empty file reserves, and not over a file with content',
+    async () => {
+      const dir = tempDir();
+      const file = join(dir, 'server.sock');
+      const args = ['--port', '0', '--save', '', '--dir', dir, '--unixsocket', file];
+      writeFileSync(file, 'mine');
+      const refused = start(args);
+      expect(await refused.ending).toMatchObject({ code: 1 });
+      expect(readFileSync(file, 'utf8')).toBe('mine');
+      writeFileSync(file, '');
+      await start(args).prints(`ready to accept connections at ${file}`);
+      expect(await sayPing(file)).toBe('+PONG\r\n');
+    },
+  );
 });
 
 function sayPing(socketFile: string): Promise<string> {
