@@ -19,6 +19,7 @@ import type { Zsets } from '../types/zset/zsets.js';
 import type { ClusterPort } from './clusterPort.js';
 import type { CommandDeclaration } from './command.js';
 import type { MonitorsPort, PubSubPort, SubscriptionCounts, TrackingPort } from './pushPorts.js';
+import type { ReplicationPort } from './replicationPort.js';
 import type { LatencyPort, SlowLogPort } from './server/monitoringPorts.js';
 import type { StreamTools } from './stream/tools.js';
 
@@ -152,6 +153,8 @@ export interface CommandContext {
   propagateAs(parts: readonly (string | Uint8Array)[]): void;
   /** Propagates this command although it changed nothing here. */
   forcePropagation(): void;
+  /** Propagates this command to replicas, but not to the AOF: it changed nothing, but their clients are to know. */
+  propagateMessage(): void;
   /** Propagates nothing for this command. */
   propagateNothing(): void;
 }
@@ -375,6 +378,10 @@ export interface Stats {
   clientOutputBufferLimitDisconnections: number;
   clientQueryBufferLimitDisconnections: number;
   aclAccessDeniedAuth: number;
+  /** Replicas that got everything, that could go on where they were, and that asked for that in vain. */
+  syncFull: number;
+  syncPartialOk: number;
+  syncPartialErr: number;
   /** Time during which memory was over maxmemory although keys were evicted, or could not be: what has ended of it. */
   evictionExceededUs: number;
   /** When the present such time began, by the monotonic clock; -1 when memory is not over the limit. */
@@ -402,8 +409,6 @@ export interface ServerPort {
   readonly executable: string;
   /** Where clients connect (TCP); 0 without. */
   readonly port: number;
-  /** 40 hexadecimal characters that name this server's history of writes (master_replid). */
-  replicationId: string;
   /** {@link usedMemoryBytes} when the server had started and before it loaded any data. */
   readonly startupMemoryBytes: number;
   /** Data with its index, and all buffers: INFO's used_memory. O(1). */
@@ -424,6 +429,7 @@ export interface ServerPort {
   readonly pubsub: PubSubPort;
   readonly tracking: TrackingPort;
   readonly monitors: MonitorsPort;
+  readonly replication: ReplicationPort;
   /** Undefined unless cluster-enabled. */
   readonly cluster: ClusterPort | undefined;
   /** DEBUG SET-ACTIVE-EXPIRE. */

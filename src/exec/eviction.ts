@@ -32,6 +32,8 @@ type Policy = Values['maxmemory-policy'];
 export interface EvictionHost {
   readonly server: ServerPort;
   readonly loading: boolean;
+  /** This server follows a master. */
+  readonly following: boolean;
   readonly pause: PauseState;
   readonly latency: LatencyMonitor;
   readonly reply: ReplyWriter;
@@ -156,9 +158,10 @@ export class Eviction {
     stats.evictionExceededSinceUs = -1;
   }
 
-  /** Data that is being loaded is not thinned out, and CLIENT PAUSE keeps all data as it is. */
+  /** Data that is being loaded is not thinned out, nor the master's; and CLIENT PAUSE keeps all data as it is. */
   #mayEvict(): boolean {
-    const { loading, pause, server } = this.#host;
+    const { loading, following, pause, server } = this.#host;
+    if (following && server.config.values['replica-ignore-maxmemory']) return false;
     return !loading && !pause.activeAt(server.clock.nowMs());
   }
 

@@ -13,7 +13,7 @@ import { CallTimer } from './callTimer.js';
 import { type CommandTable, findSubcommand } from './commandTable.js';
 import { closedGate, isWriting } from './gates.js';
 import { departure, isPlainlyHere, newKeySurvey } from './redirect.js';
-import type { Request } from './request.js';
+import type { ReplicationGates, Request } from './request.js';
 import { CommandScope } from './scope.js';
 import type { Session } from './session.js';
 import { SlowLog, shortened, unknownArguments } from './slowlog.js';
@@ -36,6 +36,7 @@ export class Executor extends CommandScope implements Request {
   readonly table: CommandTable;
   readonly keySurvey = newKeySurvey();
   readonly keyIndexes: number[] = [];
+  readonly replication: ReplicationGates = { readOnly: false, masterDown: false, fewReplicas: false };
   /** The reason why writes must be refused (AOF or RDB errors). */
   writeProblem: () => string | undefined = () => undefined;
   /** True when every request must pass the gates; false lets plain clients take the short way, in cluster mode to our own slots. */
@@ -127,10 +128,17 @@ export class Executor extends CommandScope implements Request {
   /** What is pushed to this client while its command runs must stand behind the reply. */
   #executeGated(session: Session, command: ResolvedCommand, args: ArgVector): typeof EXECUTED | typeof HELD_BACK {
     const outer = this.pushes.enter(session);
+    const wasReplica = session.isReplica;
+    const before = this.reply.length;
     const refusal = closedGate(this);
     // Keys that were evicted to make room: what the reply holds is newer.
     if (session !== outer) this.pushes.deliver(session, this.reply);
     const done = this.#runOrRefuse(session, command, args, refusal);
+    // An answer would end up in the middle of the stream.
+    if (wasReplica && this.reply.length > before) {
+      this.reply.length = before;
+      session.kill();
+    }
     const { tracking } = session;
     if (tracking?.caching && !session.inMulti && command.parent?.fullName !== 'client') tracking.caching = false;
     this.pushes.leave(session, outer, this.reply);
@@ -179,8 +187,8 @@ export class Executor extends CommandScope implements Request {
   }
 
   #mustWait(session: Session, command: ResolvedCommand): boolean {
-    if (!this.pause.activeAt(this.nowMs)) return false;
-    return !this.pause.writesOnly || isWriting(session, command);
+    if (!this.pause.activeAt(this.nowMs) || session.isReplica) return false;
+    return this.pause.holdsAllAt(this.nowMs) || isWriting(session, command);
   }
 
   /** Runs a command whose turn it is. Also used for the commands of a transaction and of a data file. */
@@ -257,19 +265,30 @@ export class Executor extends CommandScope implements Request {
 
   /** Runs a command of a data file. Answers why it cannot be run, which ends the loading. */
   replay(session: Session, args: ArgVector): string | undefined {
+    this.beginBatch(session);
+    return this.obey(session, args) ? undefined : `Unknown command '${args.text(0)}' reading the append only file`;
+  }
+
+  /** Runs a command of a data file or of the master, who are past all gates and get no reply. False: there is no such command. */
+  obey(session: Session, args: ArgVector): boolean {
     const container = this.table.lookup(args.buf, args.start[0], args.end[0]);
     const command = container?.subcommands === undefined ? container : findSubcommand(container, args);
-    if (command === undefined) return `Unknown command '${args.text(0)}' reading the append only file`;
-    this.beginBatch(session);
+    if (command === undefined) return false;
+    session.lastCommand = command.fullName;
     // What stands there already is for clients.
     const { length } = this.reply;
     if (session.inMulti && !RUNS_INSIDE_MULTI.has(command.fullName)) session.enqueue(command, args);
     else this.call(session, command, args);
     this.reply.length = length;
-    return undefined;
+    return true;
   }
 
   #propagate(dbIndex: number, args: ArgVector): void {
+    if (this.isMessage) {
+      this.isMessage = false;
+      this.propagation.feedMessage(dbIndex, args);
+      return;
+    }
     if (this.instead === undefined) {
       this.propagation.feed(dbIndex, args);
       return;

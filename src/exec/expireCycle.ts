@@ -18,9 +18,10 @@ export class ExpireCycle {
 
   /** One slice. Answers true when due keys remain, so that the caller comes back soon. */
   run(): boolean {
-    const { latency, loading, pause, server } = this.#executor;
-    // The files that are read say themselves when a key went, and CLIENT PAUSE keeps all data as it is.
-    if (loading || pause.activeAt(server.clock.nowMs())) return false;
+    const { latency, loading, server } = this.#executor;
+    this.#executor.nowMs = server.clock.nowMs();
+    // The files that are read, or the master, say themselves when a key went; and CLIENT PAUSE keeps all data as it is.
+    if (loading || !this.#executor.mayExpire) return false;
     const beganUs = latency.begin();
     const dueLeft = this.#slice();
     latency.end('expire-cycle', beganUs);

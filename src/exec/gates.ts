@@ -2,7 +2,17 @@
  * The checks between a request and its command, in Redis's order. Each gate is named and answers an error reply, or
  * nothing to let the request through.
  */
-import { DENYOOM, LOADING, MAY_REPLICATE, NO_AUTH, NO_MULTI, PROTECTED, READONLY, WRITE } from '../commands/command.js';
+import {
+  DENYOOM,
+  LOADING,
+  MAY_REPLICATE,
+  NO_AUTH,
+  NO_MULTI,
+  PROTECTED,
+  READONLY,
+  STALE,
+  WRITE,
+} from '../commands/command.js';
 import { isLocalAddress } from '../commands/connection/clientAttributes.js';
 import type { ResolvedCommand } from '../commands/context.js';
 import * as errors from '../resp/errors.js';
@@ -52,8 +62,22 @@ const ENDS_MULTI: ReadonlySet<string> = new Set(['discard', 'quit', 'reset']);
 function diskWorks({ writeProblem, session, command }: Request): string | undefined {
   const problem = writeProblem();
   if (problem === undefined) return undefined;
-  const writes = command.fullName === 'exec' ? queuedFlags(session) & WRITE : command.flags & WRITE;
-  return writes !== 0 || command.fullName === 'ping' ? problem : undefined;
+  return writes(session, command) || command.fullName === 'ping' ? problem : undefined;
+}
+
+function enoughReplicas({ replication, session, command }: Request): string | undefined {
+  return replication.fewReplicas && writes(session, command) ? errors.NOREPLICAS : undefined;
+}
+
+function mayWriteHere({ replication, session, command }: Request): string | undefined {
+  return replication.readOnly && writes(session, command) ? errors.READONLY : undefined;
+}
+
+/** Without its master a replica may only answer what does not depend on the data. */
+function dataIsFresh({ replication, session, command }: Request): string | undefined {
+  if (!replication.masterDown) return undefined;
+  const stale = command.fullName === 'exec' ? commonFlags(session, STALE) : command.flags & STALE;
+  return stale !== 0 ? undefined : errors.MASTERDOWN;
 }
 
 /** In RESP2 a subscriber cannot tell replies from messages: it may only subscribe, and say goodbye. */
@@ -77,9 +101,9 @@ const SUBSCRIBER_COMMANDS: ReadonlySet<string> = new Set([
   'reset',
 ]);
 
-/** Monitors are a kind of replica to Redis, and those leave the data alone. */
-function monitorMay({ session, command }: Request): string | undefined {
-  if (!session.monitoring) return undefined;
+/** Replicas leave the data alone, and monitors are a kind of replica to Redis. */
+function replicaMay({ session, command }: Request): string | undefined {
+  if (!session.monitoring && !session.isReplica) return undefined;
   const flags = command.fullName === 'exec' ? queuedFlags(session) : command.flags;
   return (flags & (READONLY | WRITE | MAY_REPLICATE)) === 0
     ? undefined
@@ -98,9 +122,12 @@ const GATES: readonly Gate[] = [
   slotIsHere,
   memoryLeft,
   diskWorks,
+  enoughReplicas,
+  mayWriteHere,
   subscriberMay,
+  dataIsFresh,
   dataLoaded,
-  monitorMay,
+  replicaMay,
 ];
 
 /** The error reply of the first gate that does not let the request through. */
@@ -110,6 +137,16 @@ export function closedGate(request: Request): string | undefined {
     if (error !== undefined) return error;
   }
   return undefined;
+}
+
+function writes(session: Session, command: ResolvedCommand): boolean {
+  return ((command.fullName === 'exec' ? queuedFlags(session) : command.flags) & WRITE) !== 0;
+}
+
+/** `flags` as far as each queued command has them. */
+function commonFlags(session: Session, flags: number): number {
+  for (const queued of session.queue) flags &= queued.command.flags;
+  return flags;
 }
 
 function queuedFlags(session: Session): number {

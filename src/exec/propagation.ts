@@ -2,6 +2,8 @@ import { ArgVector } from '../resp/argVector.js';
 
 /** Who gets every write: the AOF, and replicas. */
 export interface PropagationSink {
+  /** Gets messages too, which change no data (PUBLISH): replicas have clients of their own who wait for them. */
+  readonly takesMessages?: boolean;
   /** The arguments live only within the call. `dbIndex` is the database that the command ran in. */
   feed(dbIndex: number, args: ArgVector): void;
 }
@@ -51,6 +53,19 @@ export class Propagation {
     }
     this.#lastDbIndex = dbIndex;
     this.#send(dbIndex, args);
+  }
+
+  /** Sends what is no write, but is to reach the clients of replicas. */
+  feedMessage(dbIndex: number, args: ArgVector): void {
+    for (const sink of this.#sinks) {
+      if (sink.takesMessages !== true) continue;
+      if (this.inTransaction && !this.#multiSent) {
+        this.#multiSent = true;
+        this.#lastDbIndex = dbIndex;
+        this.#send(dbIndex, this.#multi);
+      }
+      sink.feed(dbIndex, args);
+    }
   }
 
   #send(dbIndex: number, args: ArgVector): void {

@@ -78,10 +78,16 @@ export abstract class CommandScope implements CommandContext {
   dirty = 0;
   /** Data files are being read: only commands that may run meanwhile do. */
   loading = false;
+  /** This server follows a master, who alone says when a key is over: until then it is only hidden. */
+  following = false;
+  /** Clients may write although this server follows a master (`replica-read-only no`). */
+  writableReplica = false;
 
   /** What is propagated in place of the command that runs. */
   protected instead: ArgVector[] | undefined;
   protected dirtyBefore = 0;
+  /** What runs is no write, but goes to replicas. */
+  protected isMessage = false;
   /** Arguments of the command that runs whose text nobody may see. */
   protected readonly secretArgs: number[] = [];
   /** The LRU clock of the batch. */
@@ -173,7 +179,7 @@ export abstract class CommandScope implements CommandContext {
   }
 
   lookupWrite(i: number): Ref {
-    const ref = this.#live(this.db, this.buf, this.start[i], this.end[i]);
+    const ref = this.#live(this.db, this.buf, this.start[i], this.end[i], this.writableReplica);
     if (ref === 0) return 0;
     this.#touch(this.db, ref);
     this.db.keep(ref);
@@ -200,14 +206,24 @@ export abstract class CommandScope implements CommandContext {
     this.db.fetchAhead(this.buf, this.start, this.end, first, step, count);
   }
 
-  /** The entry of a key unless its time is over; then it is removed on the spot, or when CLIENT PAUSE is over. */
-  #live(db: Database, buf: Uint8Array, start: number, end: number): Ref {
+  /** The entry of a key unless its time is over; then it is removed on the spot, where and when that is ours to do. */
+  #live(db: Database, buf: Uint8Array, start: number, end: number, removes = false): Ref {
     const ref = db.find(buf, start, end);
     if (ref === 0) return 0;
     if (!db.isDue(ref, this.nowMs) || this.loading) return ref;
-    const stays = this.pause.activeAt(this.nowMs) && (this.command.flags & WRITE) === 0;
-    if (!stays) this.expire(db, ref, buf, start, end);
+    if (this.following && this.client.isMaster) return ref;
+    if (removes || this.#mayExpireNow()) this.expire(db, ref, buf, start, end);
     return 0;
+  }
+
+  /** The same for the command that runs: what writes has passed the pause already. */
+  #mayExpireNow(): boolean {
+    return this.mayExpire || (!this.following && (this.command.flags & WRITE) !== 0);
+  }
+
+  /** Whether keys whose time is over may be removed: not on a replica, and not while CLIENT PAUSE keeps all data as it is. */
+  get mayExpire(): boolean {
+    return !this.following && !this.pause.activeAt(this.nowMs);
   }
 
   #touch(db: Database, ref: Ref): void {
@@ -342,6 +358,12 @@ export abstract class CommandScope implements CommandContext {
 
   forcePropagation(): void {
     this.dirtyBefore = -1;
+  }
+
+  propagateMessage(): void {
+    if (!this.propagation.active) return;
+    this.forcePropagation();
+    this.isMessage = true;
   }
 
   propagateNothing(): void {

@@ -25,6 +25,21 @@ export interface Transport {
   destroy(): void;
   /** Goes on with requests that were held back. */
   resume(): void;
+  /** Whenever nothing else waits to be sent, sends what `source` has; {@link pump} says that it has more. */
+  sendFrom(source: OutputSource): void;
+  pump(): void;
+  /** Whether small writes leave at once. */
+  setNoDelay(on: boolean): void;
+}
+
+/** Where a connection gets more to send from, piece by piece, without a copy. */
+export interface OutputSource {
+  /** The next piece, of `max` bytes at most; undefined when there is none now. It stays as it is until {@link landed}. */
+  next(max: number): { readonly buf: Buffer; readonly from: number; readonly to: number } | undefined;
+  /** The piece that was taken last has left. */
+  landed(): void;
+  /** The connection is gone. */
+  release(): void;
 }
 
 export interface WatchedKey {
@@ -51,6 +66,7 @@ const SUBSCRIBED = 32;
 const TRACKING = 64;
 const MONITORING = 128;
 const REDIRECT_TARGET = 256;
+const REPLICA = 512;
 
 const NO_SUBSCRIPTIONS: SubscriptionCounts = { channels: 0, patterns: 0, shardChannels: 0 };
 
@@ -85,6 +101,9 @@ export class Session implements ClientPort {
   watchBroken = false;
   /** A request that CLIENT PAUSE holds back. */
   heldBack: ArgVector | undefined;
+  /** The link to the master: what it says is done as it was there. */
+  isMaster = false;
+
   /** Set while a blocking command waits: ends the wait and answers. */
   blocked: ((how: WaitEnd) => void) | undefined;
 
@@ -147,6 +166,15 @@ export class Session implements ClientPort {
 
   set monitoring(value: boolean) {
     this.#flag(MONITORING, value);
+  }
+
+  /** It has asked for the stream of writes (PSYNC) and gets it. */
+  get isReplica(): boolean {
+    return (this.special & REPLICA) !== 0;
+  }
+
+  set isReplica(value: boolean) {
+    this.#flag(REPLICA, value);
   }
 
   /** Another client has its invalidations sent here. */
@@ -233,7 +261,9 @@ export class Session implements ClientPort {
 
   flagLetters(): string {
     let letters = '';
+    if (this.isReplica) letters += 'S';
     if (this.monitoring) letters += 'O';
+    if (this.isMaster) letters += 'M';
     if (this.subscribed) letters += 'P';
     if (this.inMulti) letters += 'x';
     if (this.stalled) letters += 'b';

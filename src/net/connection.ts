@@ -16,14 +16,15 @@
 import { asBuffer } from '../base/bytes.js';
 import { allocateBytes } from '../base/growable.js';
 import type { Parcel } from '../base/lease.js';
-import { type Executor, HELD_BACK } from '../exec/executor.js';
-import type { Session, Transport } from '../exec/session.js';
+import { HELD_BACK } from '../exec/executor.js';
+import type { OutputSource, Session, Transport } from '../exec/session.js';
 import { ArgVector } from '../resp/argVector.js';
 import type { Loan, ReplyWriter } from '../resp/replyWriter.js';
 import { INCOMPLETE, PROTOCOL_ERROR, REQUEST, RequestParser } from '../resp/requestParser.js';
-import type { Outbox } from './outbox.js';
-import { OutputGuard, type OutputLimit } from './outputLimit.js';
+import type { ConnectionHost } from './connectionHost.js';
+import { OutputGuard } from './outputLimit.js';
 import { SendQueue } from './sendQueue.js';
+import { PIECE_BYTES, ROUND_BYTES, SourceSender } from './sourceSender.js';
 import type { Stream, StreamEvents } from './stream.js';
 
 /** An own buffer larger than this is let go when it is empty. */
@@ -32,26 +33,6 @@ const KEEP_OWN_BYTES = 64 * 1024;
 const CONNECTION_BYTES = 4096;
 /** Reading stops when this much has piled up behind a request that is held back. */
 const HELD_BACK_MAX_BYTES = 1024 * 1024;
-
-/** Long replies leave in pieces of this size, and so many bytes a round of the event loop, however fast their reader is. */
-const PIECE_BYTES = 256 * 1024;
-const ROUND_BYTES = 1024 * 1024;
-
-/** What a connection needs of the server around it. */
-export interface ConnectionHost {
-  readonly executor: Executor;
-  readonly outbox: Outbox;
-  /** Scratch arguments shared by all connections. */
-  readonly args: ArgVector;
-  maxBulkBytes(): number;
-  maxQueryBufferBytes(): number;
-  maxOutputBytes(session: Session): OutputLimit;
-  nowMs(): number;
-  log(level: 'verbose' | 'warning', text: string): void;
-  /** A connection takes more memory than before. */
-  grown(): void;
-  closed(connection: Connection): void;
-}
 
 /** Less is seldom more than one request, and not worth a look ahead. */
 const PIPELINE_BYTES = 96;
@@ -75,6 +56,7 @@ export class Connection implements Transport, StreamEvents {
   /** What the write under way is a piece of. */
   #leaving: Parcel | undefined;
   #pumpScheduled = false;
+  #source: SourceSender | undefined;
   readonly #outputGuard = new OutputGuard();
   #closeWhenFlushed = false;
   #readingPaused = false;
@@ -417,7 +399,16 @@ export class Connection implements Transport, StreamEvents {
     this.#writingBytes = 0;
     this.#leaving?.landed();
     this.#leaving = undefined;
+    this.#source?.drained();
     this.pump();
+  }
+
+  sendFrom(source: OutputSource): void {
+    this.#source = new SourceSender(source, this.#stream);
+  }
+
+  setNoDelay(on: boolean): void {
+    this.#stream.setNoDelay(on);
   }
 
   /** Writes what waits, as far as the kernel takes it. */
@@ -434,9 +425,16 @@ export class Connection implements Transport, StreamEvents {
         this.#leaving = parcel;
       }
     }
+    const source = this.#source;
+    if (source !== undefined && !this.#writing && this.#queue.length === 0) {
+      const sent = source.send(left);
+      left -= sent;
+      this.session.totalNetworkOut += sent;
+      this.#writing = source.isLeaving;
+    }
     this.#account();
     if (this.#writing) return;
-    if (this.#queue.length > 0) return this.#pumpLater();
+    if (this.#queue.length > 0 || left <= 0) return this.#pumpLater();
     this.#outputGuard.relax();
     this.#flushed();
   }
@@ -484,11 +482,13 @@ export class Connection implements Transport, StreamEvents {
     this.#stream.close();
     this.#leaving?.release();
     this.#leaving = undefined;
+    this.#source?.release();
+    this.#source = undefined;
     this.#queue.release();
     this.#own = undefined;
     this.#ownLength = 0;
     this.#account();
-    this.#host.closed(this);
+    this.#host.closed(this.session);
   }
 
   onClosed(_reason: string): void {

@@ -108,6 +108,10 @@ export class RawStream implements Stream {
     return false;
   }
 
+  setNoDelay(on: boolean): void {
+    if (!this.#closed) this.#handle.setNoDelay?.(on);
+  }
+
   pauseReading(): void {
     this.#paused = true;
     if (!this.#closed) this.#handle.readStop();

@@ -40,6 +40,10 @@ export class SocketStream implements Stream {
     return this.#socket.write(Buffer.from(buf.subarray(from, to)));
   }
 
+  setNoDelay(on: boolean): void {
+    this.#socket.setNoDelay(on);
+  }
+
   pauseReading(): void {
     this.#socket.pause();
   }

@@ -12,6 +12,8 @@ export interface Stream {
    * needs the memory until {@link StreamEvents.onDrained}; only then may it write again.
    */
   write(buf: Buffer, from: number, to: number): boolean;
+  /** Whether small writes leave at once. */
+  setNoDelay(on: boolean): void;
   pauseReading(): void;
   resumeReading(): void;
   /** Ends the connection. Nothing is reported afterwards. */

@@ -3,7 +3,8 @@ import type { ServerPort } from '../commands/context.js';
 import { commandStatsSection, errorStatsSection, keyspaceSection, latencyStatsSection } from './infoCounts.js';
 import type { InfoFields } from './infoFields.js';
 import { memorySection } from './infoMemory.js';
-import { cpuSection, persistenceSection, replicationSection, statsSection } from './infoRunning.js';
+import { replicationSection } from './infoReplication.js';
+import { cpuSection, persistenceSection, statsSection } from './infoRunning.js';
 import { clientsSection, clusterSection, serverSection } from './infoServer.js';
 
 interface Section {

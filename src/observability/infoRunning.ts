@@ -1,4 +1,4 @@
-/** INFO's sections persistence, stats, replication and cpu. */
+/** INFO's sections persistence, stats and cpu. */
 import type { ServerPort } from '../commands/context.js';
 import type { InfoFields } from './infoFields.js';
 
@@ -53,16 +53,16 @@ export function statsSection(server: ServerPort): InfoFields {
     ['instantaneous_ops_per_sec', opsPerSec],
     ['total_net_input_bytes', stats.netInputBytes],
     ['total_net_output_bytes', stats.netOutputBytes],
-    ['total_net_repl_input_bytes', 0],
-    ['total_net_repl_output_bytes', 0],
+    ['total_net_repl_input_bytes', server.replication.netInputBytes],
+    ['total_net_repl_output_bytes', server.replication.netOutputBytes],
     ['instantaneous_input_kbps', inputKbps.toFixed(2)],
     ['instantaneous_output_kbps', outputKbps.toFixed(2)],
     ['instantaneous_input_repl_kbps', '0.00'],
     ['instantaneous_output_repl_kbps', '0.00'],
     ['rejected_connections', stats.rejectedConnections],
-    ['sync_full', 0],
-    ['sync_partial_ok', 0],
-    ['sync_partial_err', 0],
+    ['sync_full', stats.syncFull],
+    ['sync_partial_ok', stats.syncPartialOk],
+    ['sync_partial_err', stats.syncPartialErr],
     ['expired_keys', stats.expiredKeys],
     ['expired_stale_perc', stalePercent(server).toFixed(2)],
     ['expired_time_cap_reached_count', stats.expiredTimeCapReached],
@@ -120,23 +120,6 @@ function stalePercent(server: ServerPort): number {
     expiring += db.expires;
   }
   return expiring === 0 ? 0 : (due / expiring) * 100;
-}
-
-/** A master without replicas, and so without a backlog. */
-export function replicationSection(server: ServerPort): InfoFields {
-  return [
-    ['role', 'master'],
-    ['connected_slaves', 0],
-    ['master_failover_state', 'no-failover'],
-    ['master_replid', server.replicationId],
-    ['master_replid2', '0'.repeat(40)],
-    ['master_repl_offset', 0],
-    ['second_repl_offset', -1],
-    ['repl_backlog_active', 0],
-    ['repl_backlog_size', server.config.values['repl-backlog-size']],
-    ['repl_backlog_first_byte_offset', 0],
-    ['repl_backlog_histlen', 0],
-  ];
 }
 
 /** Newer versions of Node know the time of the thread that serves; older ones only that of the whole process. */

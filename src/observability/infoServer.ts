@@ -60,7 +60,7 @@ export function clientsSection(server: ServerPort): InfoFields {
     maxOutput = Math.max(maxOutput, client.outputBytes());
   }
   return [
-    ['connected_clients', server.clients.count],
+    ['connected_clients', server.clients.count - server.replication.replicaFacts.length],
     ['cluster_connections', server.cluster?.links().length ?? 0],
     ['maxclients', server.config.values.maxclients],
     ['client_recent_max_input_buffer', maxInput],

@@ -7,7 +7,7 @@ import type { FileSystem } from '../persistence/io/fileSystem.js';
 import { ArgVector } from '../resp/argVector.js';
 
 /** A client that nobody listens to: the one that replays data files. */
-const NOWHERE: Transport = {
+export const NOWHERE: Transport = {
   peerAddress: '',
   localAddress: '',
   fd: -1,
@@ -20,6 +20,9 @@ const NOWHERE: Transport = {
   closeAfterReply() {},
   destroy() {},
   resume() {},
+  sendFrom() {},
+  pump() {},
+  setNoDelay() {},
 };
 
 export function replayLoader(

@@ -3,7 +3,8 @@ import type { ClientPort, ClientsPort, WaitEnd } from '../commands/context.js';
 import type { Config } from '../config/config.js';
 import type { Executor } from '../exec/executor.js';
 import { Session } from '../exec/session.js';
-import { Connection, type ConnectionHost } from '../net/connection.js';
+import { Connection } from '../net/connection.js';
+import type { ConnectionHost } from '../net/connectionHost.js';
 import type { Outbox } from '../net/outbox.js';
 import type { OutputLimit } from '../net/outputLimit.js';
 import type { Stream } from '../net/stream.js';
@@ -30,6 +31,10 @@ export class Clients implements ClientsPort, ConnectionHost {
   #waitingCount = 0;
   blockedWithTimeoutCount = 0;
   #nextId = 1;
+  /** Clients without a connection that they made themselves: the link to the master. */
+  readonly #others = new Map<number, Session>();
+  /** Called when a connection is gone. */
+  onClosed: (session: Session) => void = () => undefined;
   #pauseTimer: NodeJS.Timeout | undefined;
   #resuming: NodeJS.Immediate | undefined;
 
@@ -86,8 +91,9 @@ export class Clients implements ClientsPort, ConnectionHost {
     return this.#config.values['client-query-buffer-limit'];
   }
 
-  maxOutputBytes({ subscribed }: Session): OutputLimit {
+  maxOutputBytes({ subscribed, isReplica }: Session): OutputLimit {
     const limits = this.#config.values['client-output-buffer-limit'];
+    if (isReplica) return limits.replica;
     return subscribed ? limits.pubsub : limits.normal;
   }
 
@@ -103,8 +109,7 @@ export class Clients implements ClientsPort, ConnectionHost {
     this.#eviction.grown();
   }
 
-  closed(connection: Connection): void {
-    const { session } = connection;
+  closed(session: Session): void {
     this.executor.watches.unwatch(session);
     session.endMulti();
     session.heldBack = undefined;
@@ -112,12 +117,26 @@ export class Clients implements ClientsPort, ConnectionHost {
     this.executor.forgetPushes(session);
     session.blocked?.('timeout');
     this.#byId.delete(session.id);
+    this.onClosed(session);
+  }
+
+  newId(): number {
+    return this.#nextId++;
+  }
+
+  /** Shows a client that has no connection of its own among the others, until it is {@link dismiss}ed. */
+  admit(session: Session): void {
+    this.#others.set(session.id, session);
+  }
+
+  dismiss(session: Session): void {
+    this.#others.delete(session.id);
   }
 
   // ---------------------------------------------------------------- ClientsPort
 
   get count(): number {
-    return this.#byId.size;
+    return this.#byId.size + this.#others.size;
   }
 
   get blockedCount(): number {
@@ -132,11 +151,12 @@ export class Clients implements ClientsPort, ConnectionHost {
   }
 
   *all(): Iterable<ClientPort> {
+    yield* this.#others.values();
     for (const connection of this.#byId.values()) yield connection.session;
   }
 
   byId(id: number): ClientPort | undefined {
-    return this.#byId.get(id)?.session;
+    return this.#byId.get(id)?.session ?? this.#others.get(id);
   }
 
   pause(untilMs: number, writesOnly: boolean): void {
@@ -180,8 +200,15 @@ export class Clients implements ClientsPort, ConnectionHost {
     if (blocking.pending) blocking.serve(this.executor);
   }
 
+  /** Goes on with what a failover has held back. */
+  resumeAfterFailover(): void {
+    this.#resuming ??= setImmediate(() => this.#resumeAll());
+  }
+
   #watchPause(): void {
     clearTimeout(this.#pauseTimer);
+    this.#pauseTimer = undefined;
+    if (this.executor.pause.untilMs <= this.executor.server.clock.nowMs()) return;
     const leftMs = this.executor.pause.untilMs - this.executor.server.clock.nowMs();
     this.#pauseTimer = setTimeout(() => this.#resumeAll(), Math.min(Math.max(0, leftMs), 0x7fffffff));
   }
@@ -206,9 +233,9 @@ export class Clients implements ClientsPort, ConnectionHost {
     if (seconds === 0) return;
     const limitMs = this.nowMs() - seconds * 1000;
     for (const connection of [...this.#byId.values()]) {
-      const { lastInteractionMs, stalled, subscribed, monitoring } = connection.session;
+      const { lastInteractionMs, stalled, subscribed, monitoring, isReplica } = connection.session;
       // Who listens has nothing to say.
-      if (lastInteractionMs >= limitMs || stalled || subscribed || monitoring) continue;
+      if (lastInteractionMs >= limitMs || stalled || subscribed || monitoring || isReplica) continue;
       this.log('verbose', 'Closing idle client');
       connection.destroy();
     }

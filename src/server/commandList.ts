@@ -11,6 +11,7 @@ import { hyperloglogCommands } from '../commands/hyperloglog/commands.js';
 import { introspectionCommands } from '../commands/introspection/introspection.js';
 import { listCommands } from '../commands/list/commands.js';
 import { pubsubCommands } from '../commands/pubsub/commands.js';
+import { replicationCommands } from '../commands/replication/commands.js';
 import { serverCommands } from '../commands/server/server.js';
 import { setCommands } from '../commands/set/commands.js';
 import { streamCommands } from '../commands/stream/commands.js';
@@ -31,6 +32,7 @@ export const ALL_COMMANDS: readonly Command[] = [
   ...genericCommands,
   ...connectionCommands,
   ...serverCommands,
+  ...replicationCommands,
   ...introspectionCommands,
   ...pubsubCommands,
   ...transactionCommands,

@@ -7,6 +7,7 @@ import { ExpireCycle } from '../exec/expireCycle.js';
 import type { Aof } from './aof.js';
 import type { Clients } from './clients.js';
 import type { Rdb } from './rdb.js';
+import type { Replication } from './replication.js';
 import type { Rates } from './stats.js';
 
 /** Units of background work of the store a slice; a slice stays well below a millisecond. */
@@ -21,6 +22,7 @@ export interface CronHost extends ServerPort {
   readonly aof: Aof;
   readonly rdb: Rdb;
   readonly clients: Clients;
+  readonly replication: Replication;
   readonly rateMeter: Rates;
   refreshGates(): void;
 }
@@ -84,6 +86,7 @@ export class Cron {
     // A rewrite that waits begins before a save that waits, as in Redis.
     server.aof.tick();
     server.rdb.tick();
+    server.replication.tick();
     if (nowMs - this.#lastSampleMs >= RATE_SAMPLE_MS) {
       this.#lastSampleMs = nowMs;
       server.rateMeter.sample(nowMs, server.stats);

@@ -224,10 +224,20 @@ export class Rdb {
 
   // ---------------------------------------------------------------- loading
 
-  /** Loads the data file, if there is one. Answers why it cannot be loaded. */
-  async load(): Promise<string | undefined> {
+  /** What the file that was loaded last says of itself. */
+  loadedAux: ReadonlyMap<string, string> = new Map();
+
+  /** Loads what a master has sent; keys stay until it says that they are gone. Answers why it cannot be loaded. */
+  async loadReceived(file: string): Promise<string | undefined> {
+    const loader = this.#open({ path: file, isPreamble: true, merging: false });
+    if (loader === undefined) return `${file} does not exist`;
+    return isRefusal(loader) ? loader.refused : this.#run(loader);
+  }
+
+  /** Loads the data file, if there is one. Answers why it cannot be loaded. `keeping`: also keys whose time is over. */
+  async load(keeping: boolean): Promise<string | undefined> {
     const beganUs = this.#host.executor.server.clock.monotonicUs();
-    const loader = this.#open({ path: this.file, isPreamble: false, merging: false });
+    const loader = this.#open({ path: this.file, isPreamble: keeping, merging: false });
     if (loader === undefined) return undefined;
     if (isRefusal(loader)) return loader.refused;
     const outcome = await this.#run(loader);
@@ -278,6 +288,7 @@ export class Rdb {
       return new Promise((resolve) => setImmediate(resolve));
     });
     this.#loading = undefined;
+    this.loadedAux = loader.aux;
     if (isRefusal(outcome)) return outcome.refused;
     this.#note(outcome.keys, outcome.expired);
     return undefined;

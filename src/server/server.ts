@@ -29,6 +29,7 @@ import { Clients } from './clients.js';
 import { claimLoadedSlots, type RunningCluster, startCluster } from './cluster.js';
 import { Cron } from './cron.js';
 import { Rdb } from './rdb.js';
+import { Replication } from './replication.js';
 import { Snapshots } from './snapshots.js';
 import { newStats, Rates, resetStats } from './stats.js';
 import { REDIS_VERSION, VERSION } from './version.js';
@@ -54,7 +55,6 @@ export class Server implements ServerPort {
   readonly redisVersion = REDIS_VERSION;
   readonly pid = process.pid;
   readonly runId = randomBytes(20).toString('hex');
-  replicationId = randomBytes(20).toString('hex');
   readonly startedAtMs: number;
   readonly configFile: string;
   readonly executable: string;
@@ -71,6 +71,7 @@ export class Server implements ServerPort {
   readonly executor: Executor;
   readonly aof: Aof;
   readonly snapshots: Snapshots;
+  readonly replication: Replication;
   readonly rdb: Rdb;
   readonly outbox: Outbox;
   activeExpire = true;
@@ -103,7 +104,8 @@ export class Server implements ServerPort {
     this.outbox = new Outbox(this.executor.reply, () => this.#beforeReplies());
     this.executor.tracking.atEndOfRound = (run) => setImmediate(run);
     this.clients = new Clients(this.executor, this.outbox);
-    this.snapshots = new Snapshots({ executor: this.executor, config });
+    this.snapshots = new Snapshots({ executor: this.executor, config, history: () => this.replication.aux() });
+    this.replication = new Replication(this);
     this.rdb = new Rdb({ executor: this.executor, config, snapshots: this.snapshots });
     this.rdb.onChange = () => this.refreshGates();
     this.aof = new Aof({
@@ -175,6 +177,7 @@ export class Server implements ServerPort {
     const refused = await this.#load();
     if (refused !== undefined) return refused;
     this.refreshGates();
+    this.replication.start(this.config.values.appendonly ? NO_AUX : this.rdb.loadedAux);
     this.#cron.start();
     this.log('notice', 'Ready to accept connections');
     return undefined;
@@ -185,7 +188,7 @@ export class Server implements ServerPort {
     const { appendonly } = this.config.values;
     executor.loading = true;
     this.outbox.deferred = appendonly;
-    const refused = await (appendonly ? this.aof.load() : this.rdb.load());
+    const refused = await (appendonly ? this.aof.load() : this.rdb.load(this.config.values.replicaof !== undefined));
     executor.endBatch();
     executor.loading = false;
     if (refused !== undefined) return refused;
@@ -256,6 +259,8 @@ export class Server implements ServerPort {
     this.rdb.stop();
     this.#listener.close();
     this.outbox.flush();
+    this.replication.flush();
+    this.replication.stop();
     const saved = this.aof.close();
     this.clients.closeAll();
     await this.#cluster?.stop();
@@ -299,6 +304,9 @@ export class Server implements ServerPort {
       executor.loading ||
       this.clients.paused ||
       executor.pause.activeAt(this.clock.nowMs()) ||
+      executor.replication.readOnly ||
+      executor.replication.masterDown ||
+      executor.replication.fewReplicas ||
       this.#writeProblem() !== undefined;
   }
 
@@ -425,6 +433,8 @@ export class Server implements ServerPort {
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
   }
 }
+
+const NO_AUX: ReadonlyMap<string, string> = new Map();
 
 function persistencePort(server: Server): PersistencePort {
   return {

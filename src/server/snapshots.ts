@@ -39,8 +39,6 @@ export interface SnapshotOptions {
   readonly sink: SnapshotSink;
   /** An RDB file (the default), or the commands that make the keyspace. */
   readonly format?: 'rdb' | 'commands';
-  /** More fields for the head of the file: names and values, in turn. */
-  readonly aux?: readonly string[];
   /**
    * Called once, never within {@link Snapshots.start}: all bytes have been written, or why not. Not called after
    * {@link Snapshot.cancel}.
@@ -62,6 +60,8 @@ export interface Snapshot {
 export interface SnapshotHost {
   readonly executor: Executor;
   readonly config: Config;
+  /** Which moment of which history of writes this one is, for the head of the file; nothing when it is part of none. */
+  history(): readonly string[];
 }
 
 export class Snapshots {
@@ -90,11 +90,11 @@ export class Snapshots {
     return running;
   }
 
-  #walk({ purpose, format, aux, sink }: SnapshotOptions): SnapshotWalk {
+  #walk({ purpose, format, sink }: SnapshotOptions): SnapshotWalk {
     const { config, executor } = this.#host;
     const { store, clock } = executor.server;
     const take = (buf: Buffer, length: number): void => sink.write(buf, length);
-    if (format !== 'commands') return new RdbSnapshot(store, this.#values, this.facts(purpose, aux), take);
+    if (format !== 'commands') return new RdbSnapshot(store, this.#values, this.facts(purpose), take);
     const facts = { nowMs: clock.nowMs(), stamped: config.values['aof-timestamp-enabled'] };
     return new AofSnapshot(store, config, facts, take);
   }
@@ -111,7 +111,7 @@ export class Snapshots {
   }
 
   /** What the head of the file says. */
-  facts(purpose: SnapshotPurpose, aux: readonly string[] = []): RdbFileFacts {
+  facts(purpose: SnapshotPurpose): RdbFileFacts {
     const { server } = this.#host.executor;
     const { values } = this.#host.config;
     return {
@@ -123,7 +123,7 @@ export class Snapshots {
       summing: values.rdbchecksum,
       policy: values['maxmemory-policy'],
       lfuDecayMinutes: values['lfu-decay-time'],
-      aux,
+      aux: purpose === 'rewrite' ? [] : this.#host.history(),
     };
   }
 }

@@ -34,6 +34,8 @@ export class FakeStream implements Stream {
     this.#events = events;
   }
 
+  setNoDelay(): void {}
+
   write(buf: Buffer, from: number, to: number): boolean {
     if (this.closed) throw new Error('written to after it was closed');
     if (this.#pending !== undefined) throw new Error('written to while an earlier write had not left');

@@ -7,7 +7,6 @@ import { relocateCommands } from './relocate.js';
 import { restoreCommands } from './restore.js';
 import { sortCommands } from './sort.js';
 import { ttlCommands } from './ttl.js';
-import { waitCommands } from './wait.js';
 import { walkCommands } from './walk.js';
 
 /** Every command of the group `generic`. */
@@ -18,7 +17,6 @@ export const genericCommands: readonly Command[] = [
   ...relocateCommands,
   ...walkCommands,
   ...objectCommands,
-  ...waitCommands,
   ...sortCommands,
   ...dumpCommands,
   ...restoreCommands,

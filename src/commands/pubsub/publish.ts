@@ -10,7 +10,8 @@ const COMMON = { arity: 3, group: 'pubsub', flags: PUBSUB | LOADING | STALE | FA
 function run(ctx: CommandContext, sharded: boolean): void {
   const { buf, start, end, server } = ctx;
   const receivers = server.pubsub.publish(buf, start[1], end[1], buf, start[2], end[2], sharded);
-  server.cluster?.publish(ctx.arg(1), ctx.arg(2), sharded);
+  if (server.cluster === undefined) ctx.propagateMessage();
+  else server.cluster.publish(ctx.arg(1), ctx.arg(2), sharded);
   ctx.reply.integer(receivers);
 }
 

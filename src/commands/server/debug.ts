@@ -151,9 +151,7 @@ function skipChecksums(ctx: CommandContext): void {
 
 function changeReplicationId(ctx: CommandContext): void {
   ctx.server.log('notice', 'Changing replication IDs after receiving change-repl-id');
-  let id = '';
-  while (id.length < 40) id += ctx.server.random.nextU32().toString(16).padStart(8, '0');
-  ctx.server.replicationId = id;
+  ctx.server.replication.changeId();
   ctx.reply.ok();
 }
 

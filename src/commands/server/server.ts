@@ -8,7 +8,7 @@ import { memory } from './memory.js';
 import { monitor } from './monitor.js';
 import { bgRewriteAof, bgSave, save } from './save.js';
 import { slowlog } from './slowlog.js';
-import { info, lastSave, role, shutdown, time } from './status.js';
+import { info, lastSave, shutdown, time } from './status.js';
 
 export const serverCommands: readonly Command[] = [
   bgRewriteAof,
@@ -24,7 +24,6 @@ export const serverCommands: readonly Command[] = [
   lolwut,
   memory,
   monitor,
-  role,
   save,
   shutdown,
   slowlog,

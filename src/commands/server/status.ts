@@ -1,4 +1,4 @@
-/** INFO, LASTSAVE, ROLE, TIME, SHUTDOWN. */
+/** INFO, LASTSAVE, TIME, SHUTDOWN. */
 import * as errors from '../../resp/errors.js';
 import { ADMIN, ALLOW_BUSY, FAST, LOADING, NO_MULTI, NOSCRIPT, STALE } from '../command.js';
 import { argTexts } from '../connection/arguments.js';
@@ -35,23 +35,6 @@ export const lastSave = command({
   tips: ['nondeterministic_output'],
   run(ctx) {
     ctx.reply.integer(Math.floor(ctx.server.persistence.lastSaveMs / 1000));
-  },
-});
-
-export const role = command({
-  name: 'role',
-  arity: 1,
-  group: 'server',
-  since: '2.8.12',
-  flags: NOSCRIPT | LOADING | STALE | FAST,
-  acl: ['admin', 'dangerous'],
-  complexity: 'O(1)',
-  summary: 'Answers the part of the server in replication.',
-  run({ reply }) {
-    reply.array(3);
-    reply.text('master');
-    reply.integer(0);
-    reply.array(0);
   },
 });
 

@@ -26,7 +26,7 @@ export class RdbFileWriter {
   }
 
   /** Writes the whole file at once. Throws what the taker throws. */
-  write(store: Store): void {
+  write(store: Pick<Store, 'databases'>): void {
     this.begin();
     for (const db of store.databases) {
       if (db.size === 0) continue;

@@ -111,6 +111,11 @@ export class RdbLoader {
     return this.#input.offset;
   }
 
+  /** What the file says of itself, as far as it has been read. */
+  get aux(): ReadonlyMap<string, string> {
+    return this.#reader.aux;
+  }
+
   /** `used-mem` of the server that wrote the file; 0 while it is unknown. */
   get usedMemoryBytes(): number {
     return Number(this.#reader.aux.get('used-mem') ?? 0);

@@ -16,7 +16,7 @@ const BLOCK_BYTES = 64 * 1024;
 /** Places that are empty at the front are kept until there are so many. */
 const COMPACT_FROM = 64;
 /** A smaller backlog would not be worth the name. */
-export const BACKLOG_MIN_BYTES = 16 * 1024;
+const BACKLOG_MIN_BYTES = 16 * 1024;
 
 /** buf[from, to): part of the stream. */
 export interface StreamPiece {
@@ -26,10 +26,10 @@ export interface StreamPiece {
 }
 
 export class Backlog {
-  sizeBytes: number;
   /** The first byte that is still there, and behind the last one. */
   start: number;
   end: number;
+  #sizeBytes: number;
   #blocks: Buffer[] = [];
   /** blocks[0, #gone) have been given up. */
   #gone = 0;
@@ -40,10 +40,19 @@ export class Backlog {
 
   /** Begins empty at `position`. */
   constructor(position: number, sizeBytes: number) {
-    this.sizeBytes = Math.max(BACKLOG_MIN_BYTES, sizeBytes);
+    this.#sizeBytes = Math.max(BACKLOG_MIN_BYTES, sizeBytes);
     this.start = position;
     this.end = position;
     this.#origin = position;
+  }
+
+  /** How long it is at least, once there has been so much. */
+  get sizeBytes(): number {
+    return this.#sizeBytes;
+  }
+
+  resize(sizeBytes: number): void {
+    this.#sizeBytes = Math.max(BACKLOG_MIN_BYTES, sizeBytes);
   }
 
   /** How much of the stream is there. */
@@ -80,7 +89,7 @@ export class Backlog {
 
   /** Gives up what is too old; nothing from `neededFrom` on. */
   trim(neededFrom: number): void {
-    const keepFrom = Math.min(neededFrom, this.end - this.sizeBytes);
+    const keepFrom = Math.min(neededFrom, this.end - this.#sizeBytes);
     while (this.#origin + BLOCK_BYTES <= keepFrom) {
       this.#spare = this.#blocks[this.#gone];
       this.#gone++;

@@ -15,6 +15,8 @@ export interface SourceFile {
   readonly length: number;
   /** Copies bytes from `position` on to buf[0, length); answers how many. Throws when that fails. */
   read(buf: Buffer, length: number, position: number): number;
+  /** It is not needed any more. */
+  close(): void;
 }
 
 interface OpenFile {
@@ -92,7 +94,7 @@ export class Feed {
     this.#flying = 0;
     const file = this.#file;
     if (file === undefined || file.at < file.source.length || this.#chunks.length > 0) return;
-    this.#file = undefined;
+    this.#closeFile();
     this.#events.fileEnded(undefined);
   }
 
@@ -100,8 +102,13 @@ export class Feed {
   release(): void {
     this.#chunks = [];
     this.chunkBytes = 0;
-    this.#file = undefined;
+    this.#closeFile();
     this.streaming = false;
+  }
+
+  #closeFile(): void {
+    this.#file?.source.close();
+    this.#file = undefined;
   }
 
   #nextOfChunks(max: number): StreamPiece {
@@ -128,7 +135,7 @@ export class Feed {
       this.#events.sent(count);
       return { buf: file.buf, from: 0, to: count };
     } catch (error) {
-      this.#file = undefined;
+      this.#closeFile();
       this.#events.fileEnded(error);
       return undefined;
     }

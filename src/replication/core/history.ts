@@ -86,3 +86,19 @@ export function decidePsync(history: History, kept: Kept | undefined, id: string
   }
   return { from };
 }
+
+/** The history that a data file is a part of, and the database that its stream was in. */
+export interface SavedHistory {
+  readonly id: string;
+  readonly offset: number;
+  readonly db: number;
+}
+
+/** What a data file says of its history; undefined when it does not. */
+export function savedHistory(aux: ReadonlyMap<string, string>): SavedHistory | undefined {
+  const id = aux.get('repl-id');
+  const offset = Number(aux.get('repl-offset') ?? -1);
+  const db = Number(aux.get('repl-stream-db') ?? -1);
+  if (id?.length !== ID_LENGTH || !Number.isSafeInteger(offset) || offset < 0 || !(db >= 0)) return undefined;
+  return { id, offset, db };
+}

@@ -7,20 +7,21 @@ import { type Command, command } from '../define.js';
 const TIMEOUT_NO_INTEGER = 'ERR timeout is not an integer or out of range';
 const TIMEOUT_NEGATIVE = 'ERR timeout is negative';
 
-const UNBLOCKED = 'UNBLOCKED client unblocked via CLIENT UNBLOCK';
+const ON_A_REPLICA =
+  'ERR WAIT cannot be used with replica instances. Please also note that since Redis 4.0 if a replica is configured to ' +
+  'be writable (which is not the default) writes to replicas are just local and are not propagated.';
 
-/** There are no replicas yet, so asking for any waits in vain until the time is over. */
 function runWait(ctx: CommandContext): void {
+  const { replication } = ctx.server;
+  if (replication.master !== undefined) return ctx.reply.error(ON_A_REPLICA);
   const replicas = ctx.argInt64(1);
   if (replicas === undefined) return ctx.reply.error(NOT_AN_INTEGER);
   const timeoutMs = ctx.argInt64(2);
   if (timeoutMs === undefined) return ctx.reply.error(TIMEOUT_NO_INTEGER);
   if (timeoutMs < 0n) return ctx.reply.error(TIMEOUT_NEGATIVE);
-  if (replicas <= 0n || !ctx.mayBlock) return ctx.reply.integer(0);
-  ctx.server.clients.block(ctx.client, Number(timeoutMs), (reply, how) => {
-    if (how === 'timeout') reply.integer(0);
-    else reply.error(UNBLOCKED);
-  });
+  const acked = replication.countAcked(replication.offset);
+  if (acked >= replicas || !ctx.mayBlock) return ctx.reply.integer(acked);
+  replication.wait(ctx.client, Number(replicas), Number(timeoutMs));
 }
 
 export const waitCommands: readonly Command[] = [

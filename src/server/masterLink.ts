@@ -1,0 +1,420 @@
+/**
+ * The replica's side of replication: the link to the master, from connecting over handshake and snapshot to the stream. When it
+ * breaks it is made anew, at once if it was up and a second later if not, until {@link MasterLink.stop}.
+ *
+ *   connect ─> connecting ─> handshake ─┬─ continue ───────────────────┬─> connected
+ *      ^                                └─ full ─> sync (receive, load)┘        │
+ *      └───────────────────────────────── whatever fails ──────────────────────┘
+ */
+import type { MasterAddress, MasterFacts, MasterLinkState } from '../commands/replicationPort.js';
+import type { Config } from '../config/config.js';
+import type { Executor } from '../exec/executor.js';
+import { Session, type Transport } from '../exec/session.js';
+import { AofBuffer } from '../persistence/format/aofCommand.js';
+import { Handshake, type HandshakeStep } from '../replication/core/handshake.js';
+import type { History } from '../replication/core/history.js';
+import { LineReader } from '../replication/core/lineReader.js';
+import { RdbTransfer } from '../replication/core/rdbTransfer.js';
+import { MasterSocket } from '../replication/io/masterSocket.js';
+import { MasterStream } from '../replication/io/masterStream.js';
+import { ReceivedFile } from '../replication/io/receivedFile.js';
+import { NOWHERE } from './aofReplay.js';
+
+export interface MasterLinkHost {
+  readonly executor: Executor;
+  readonly config: Config;
+  readonly history: History;
+  /** Where this server listens. */
+  readonly port: number;
+  newClientId(): number;
+  admit(session: Session): void;
+  dismiss(session: Session): void;
+  /** The state has changed: gates may open or close. */
+  changed(): void;
+  /** buf[from, to) of the stream was done. */
+  applied(buf: Uint8Array, from: number, to: number): void;
+  /** The data is about to be replaced by that of the master: nothing may go on from what was. */
+  abandonHistory(): void;
+  /** Loads the snapshot in place of all data. Answers why not; the data is then lost. */
+  load(file: string): Promise<string | undefined>;
+  /** The data is that of the master at this point. Answers the database that the stream goes on in. */
+  adoptHistory(id: string, offset: number): number;
+  /** The master goes on with our history under a new id. */
+  renameHistory(id: string): void;
+  /** The stream goes on from where it was. */
+  wentOn(): void;
+  /** FAILOVER: PSYNC asks the other side to take over; answered when it has, or not. */
+  readonly failingOver: boolean;
+  failoverAnswered(accepted: boolean): void;
+}
+
+type Phase = 'handshake' | 'announce' | 'payload' | 'loading' | 'stream';
+
+export class MasterLink {
+  readonly address: MasterAddress;
+  state: MasterLinkState = 'connect';
+  netInputBytes = 0;
+  readonly #host: MasterLinkHost;
+  /** Our data is what the history says: the stream may go on from there. */
+  #isKnown: boolean;
+  #dbIndex: number;
+  #socket: MasterSocket | undefined;
+  #phase: Phase = 'handshake';
+  #handshake: Handshake | undefined;
+  #lines = new LineReader();
+  #coming = { id: '', offset: 0 };
+  #transfer: RdbTransfer | undefined;
+  #file: ReceivedFile | undefined;
+  /** What of the stream came while the snapshot is loaded. */
+  #rest: Buffer[] = [];
+  #session: Session | undefined;
+  #stream: MasterStream | undefined;
+  #lastIoMs = 0;
+  #downSinceMs = 0;
+  #isStopped = false;
+
+  /** `isKnown`: our data is what the history says, and the stream's database is `dbIndex`. */
+  constructor(host: MasterLinkHost, address: MasterAddress, isKnown: boolean, dbIndex: number) {
+    this.#host = host;
+    this.address = address;
+    this.#isKnown = isKnown;
+    this.#dbIndex = dbIndex;
+  }
+
+  /** The database that the stream is in; undefined while our data is no part of any history. */
+  get streamDb(): number | undefined {
+    if (!this.#isKnown) return undefined;
+    return this.#session?.dbIndex ?? this.#dbIndex;
+  }
+
+  /** What was done of the stream; -1 while there is none. */
+  get offset(): number {
+    return this.#isKnown ? this.#host.history.offset + (this.#stream?.unpassedBytes ?? 0) : -1;
+  }
+
+  facts(): MasterFacts {
+    const nowMs = this.#nowMs();
+    const transfer = this.#transfer;
+    return {
+      ...this.address,
+      state: this.state,
+      offset: this.offset,
+      readOffset: this.offset + (this.#stream?.pendingBytes ?? 0),
+      secondsSinceIo: this.state === 'connected' ? seconds(nowMs) - seconds(this.#lastIoMs) : -1,
+      secondsDown: this.#downSinceMs === 0 ? -1 : seconds(nowMs) - seconds(this.#downSinceMs),
+      sync:
+        this.state === 'sync'
+          ? {
+              totalBytes: transfer?.totalBytes ?? -1,
+              readBytes: transfer?.readBytes ?? 0,
+              secondsSinceIo: seconds(nowMs) - seconds(this.#lastIoMs),
+            }
+          : undefined,
+    };
+  }
+
+  // ---------------------------------------------------------------- connecting
+
+  connect(): void {
+    const { host, port } = this.address;
+    this.#log('notice', `Connecting to MASTER ${host}:${port}`);
+    this.#enter('connecting');
+    this.#lastIoMs = this.#nowMs();
+    this.#phase = 'handshake';
+    this.#lines = new LineReader();
+    const source = this.#host.config.values['bind-source-addr'];
+    this.#socket = new MasterSocket(host, port, source === '' ? undefined : source, {
+      connected: () => {
+        this.#log('notice', 'MASTER <-> REPLICA sync started');
+        this.#enter('handshake');
+        this.#handshake = new Handshake(this.#handshakeSettings());
+        this.#do(this.#handshake.connected());
+      },
+      received: (buf, length) => this.#received(buf, length),
+      closed: (reason) => {
+        this.#log('warning', `Connection with master lost: ${reason}`);
+        // What has come whole is loaded first; the stream goes on over the next link.
+        if (this.#phase === 'loading') this.#socket = undefined;
+        else this.#lost(this.state === 'connected' || this.state === 'sync');
+      },
+    });
+  }
+
+  #handshakeSettings() {
+    const { config, history, port, failingOver } = this.#host;
+    const { values } = config;
+    return {
+      user: values.masteruser === '' ? undefined : values.masteruser,
+      password: values.masterauth,
+      port: values['replica-announce-port'] === 0 ? port : values['replica-announce-port'],
+      announcedIp: values['replica-announce-ip'],
+      known: this.#isKnown ? { id: history.id, offset: history.offset } : undefined,
+      failover: failingOver,
+    };
+  }
+
+  /** The link is gone. */
+  #lost(reconnects: boolean): void {
+    this.#hangUp();
+    if (this.state === 'connected') this.#downSinceMs = this.#nowMs();
+    this.#enter('connect');
+    if (reconnects && !this.#isStopped) this.connect();
+  }
+
+  #hangUp(): void {
+    this.#socket?.close();
+    this.#socket = undefined;
+    this.#handshake = undefined;
+    this.#transfer = undefined;
+    this.#file?.discard();
+    this.#file = undefined;
+    this.#stream = undefined;
+    const session = this.#session;
+    if (session === undefined) return;
+    this.#dbIndex = session.dbIndex;
+    this.#session = undefined;
+    this.#host.dismiss(session);
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#hangUp();
+  }
+
+  /** The server ends the link, to make a new one. */
+  drop(): void {
+    this.#lost(true);
+  }
+
+  #enter(state: MasterLinkState): void {
+    this.state = state;
+    this.#host.changed();
+  }
+
+  // ---------------------------------------------------------------- receiving
+
+  #received(buf: Buffer, length: number): void {
+    this.#lastIoMs = this.#nowMs();
+    this.netInputBytes += length;
+    let at = 0;
+    const socket = this.#socket;
+    while (at < length && socket !== undefined && this.#socket === socket) {
+      if (this.#phase === 'loading') return this.#keepForStream(buf, at, length);
+      at = this.#take(buf, at, length);
+    }
+  }
+
+  #take(buf: Buffer, at: number, length: number): number {
+    const phase = this.#phase;
+    if (phase === 'stream') {
+      if (this.#session !== undefined) this.#session.lastInteractionMs = this.#lastIoMs;
+      if (this.#stream?.receive(buf, at, length) === false) this.#lost(true);
+      return length;
+    }
+    if (phase === 'payload') return this.#takePayload(buf, at, length);
+    const end = this.#lines.push(buf, at, length, (line) => {
+      if (phase === 'handshake') this.#do(this.#handshake?.line(line) ?? []);
+      else this.#announced(line);
+      return this.#phase === phase;
+    });
+    if (this.#lines.isTooLong) this.#fail('Bad protocol from MASTER: a line without an end');
+    return end;
+  }
+
+  #do(steps: readonly HandshakeStep[]): void {
+    for (const step of steps) {
+      switch (step.kind) {
+        case 'send':
+          this.#send(step.args);
+          break;
+        case 'log':
+          this.#log(step.level, step.text);
+          break;
+        case 'continue':
+          this.#goOn(step.id);
+          break;
+        case 'fullResync':
+          this.#coming = { id: step.id, offset: step.offset };
+          if (this.#host.failingOver) this.#host.failoverAnswered(true);
+          this.#phase = 'announce';
+          this.#enter('sync');
+          break;
+        case 'fail':
+          this.#lost(false);
+          if (step.refusedPsync && this.#host.failingOver) this.#host.failoverAnswered(false);
+          return;
+      }
+    }
+  }
+
+  #fail(text: string): void {
+    this.#log('warning', text);
+    this.#lost(true);
+  }
+
+  #send(args: readonly string[]): void {
+    const command = new AofBuffer();
+    command.command(args.length);
+    for (const arg of args) command.text(arg);
+    this.#socket?.write(Buffer.from(command.bytes.subarray(0, command.length)));
+  }
+
+  // ---------------------------------------------------------------- snapshot
+
+  #announced(line: string): void {
+    // An empty line only says that the master is alive.
+    if (line === '') return;
+    if (line.startsWith('-')) return this.#fail(`MASTER aborted replication with an error: ${line.slice(1)}`);
+    const transfer = RdbTransfer.from(line);
+    if (transfer === undefined) {
+      return this.#fail(`Bad protocol from MASTER, expected the length of the snapshot but got '${line.slice(0, 64)}'`);
+    }
+    const how = transfer.hasMark ? 'streamed RDB from master with EOF' : `${transfer.totalBytes} bytes from master`;
+    this.#log('notice', `MASTER <-> REPLICA sync: receiving ${how} to disk`);
+    try {
+      this.#file = ReceivedFile.create(this.#host.config.values.dir, this.#host.executor.server.pid);
+    } catch (error) {
+      return this.#fail(`Opening the temp file needed for MASTER <-> REPLICA synchronization: ${String(error)}`);
+    }
+    this.#transfer = transfer;
+    this.#phase = 'payload';
+    this.#host.changed();
+  }
+
+  #takePayload(buf: Buffer, from: number, to: number): number {
+    const transfer = this.#transfer as RdbTransfer;
+    const file = this.#file as ReceivedFile;
+    let end = to;
+    try {
+      end = transfer.push(buf, from, to, (bytes) => file.write(bytes));
+    } catch (error) {
+      this.#fail(`Write error to the DB dump file needed for MASTER <-> REPLICA synchronization: ${String(error)}`);
+      return to;
+    }
+    if (transfer.done) this.#loadFile(transfer, file);
+    return end;
+  }
+
+  /** What follows the snapshot came with its end. */
+  #keepForStream(buf: Buffer, from: number, to: number): void {
+    this.#rest.push(Buffer.from(buf.subarray(from, to)));
+  }
+
+  #loadFile(transfer: RdbTransfer, file: ReceivedFile): void {
+    this.#phase = 'loading';
+    this.#rest = [];
+    this.#socket?.pause();
+    this.#isKnown = false;
+    this.#host.abandonHistory();
+    this.#log('notice', 'MASTER <-> REPLICA sync: Loading DB in memory');
+    this.#file = undefined;
+    void this.#load(transfer, file);
+  }
+
+  async #load(transfer: RdbTransfer, file: ReceivedFile): Promise<void> {
+    const problem = file.finish() ?? (await this.#host.load(file.path));
+    if (problem !== undefined || this.#isStopped) {
+      file.discard();
+      if (this.#isStopped) return;
+      return this.#fail(`Failed trying to load the MASTER synchronization DB from disk: ${problem}`);
+    }
+    file.keepAs(this.#host.config.values.dbfilename, (text) => this.#log('warning', text));
+    this.#dbIndex = this.#host.adoptHistory(this.#coming.id, this.#coming.offset);
+    this.#isKnown = true;
+    this.#log('notice', 'MASTER <-> REPLICA sync: Finished with success');
+    if (this.#socket === undefined) return this.#lost(true);
+    this.#startStream();
+    if (transfer.hasMark) this.sendAck();
+    const rest = this.#rest;
+    this.#rest = [];
+    for (const bytes of rest) this.#received(bytes, bytes.length);
+    this.#socket?.resume();
+  }
+
+  // ---------------------------------------------------------------- stream
+
+  #goOn(id: string | undefined): void {
+    const { history } = this.#host;
+    if (id !== undefined && id !== history.id) {
+      this.#log('warning', `Master replication ID changed to ${id}`);
+      this.#host.renameHistory(id);
+    }
+    if (this.#host.failingOver) this.#host.failoverAnswered(true);
+    this.#log('notice', 'MASTER <-> REPLICA sync: Master accepted a Partial Resynchronization.');
+    this.#startStream();
+    this.#host.wentOn();
+  }
+
+  #startStream(): void {
+    const { executor } = this.#host;
+    const session = new Session(this.#host.newClientId(), this.#transport(), {
+      nowMs: this.#nowMs(),
+      databases: executor.server.store.databases.length,
+      authenticated: true,
+    });
+    session.isMaster = true;
+    session.select(this.#dbIndex);
+    this.#session = session;
+    this.#stream = new MasterStream(executor, session, {
+      applied: (buf, from, to) => this.#host.applied(buf, from, to),
+      log: (text) => this.#log('warning', text),
+    });
+    this.#phase = 'stream';
+    this.#transfer = undefined;
+    this.#downSinceMs = 0;
+    this.#host.admit(session);
+    this.#enter('connected');
+  }
+
+  /** The link as a client, as CLIENT LIST and CLIENT KILL see it. */
+  #transport(): Transport {
+    const socket = this.#socket as MasterSocket;
+    return {
+      ...NOWHERE,
+      peerAddress: socket.peerAddress,
+      localAddress: socket.localAddress,
+      fd: socket.fd,
+      queryBufferBytes: () => this.#stream?.pendingBytes ?? 0,
+      outputBytes: () => socket.queuedBytes,
+      destroy: () => this.drop(),
+      closeAfterReply: () => this.drop(),
+    };
+  }
+
+  sendAck(): void {
+    if (this.state === 'connected') this.#send(['REPLCONF', 'ACK', String(this.offset)]);
+  }
+
+  // ---------------------------------------------------------------- once a second
+
+  tick(): void {
+    const silentMs = this.#nowMs() - this.#lastIoMs;
+    const isLate = silentMs > this.#host.config.values['repl-timeout'] * 1000;
+    switch (this.state) {
+      case 'connect':
+        return this.connect();
+      case 'connected':
+        if (isLate) return this.#fail('MASTER timeout: no data nor PING received...');
+        return this.sendAck();
+      case 'sync':
+        // While we load, the master hears that we live.
+        if (this.#phase === 'loading') return this.#socket?.write('\n');
+        if (isLate) this.#fail('Timeout receiving bulk data from MASTER...');
+        return;
+      default:
+        if (isLate) this.#fail('Timeout connecting to the MASTER...');
+    }
+  }
+
+  #nowMs(): number {
+    return this.#host.executor.server.clock.nowMs();
+  }
+
+  #log(level: 'notice' | 'warning', text: string): void {
+    this.#host.executor.server.log(level, text);
+  }
+}
+
+function seconds(ms: number): number {
+  return Math.floor(ms / 1000);
+}

@@ -1,0 +1,495 @@
+/**
+ * Replication: which part this server has in it, the stream of its writes, and who waits for what of it.
+ *
+ *   master     commands ─────────┐
+ *                                ├─> writeStream ─> replicas     at the end of each round
+ *   replica    masterLink ───────┘
+ */
+import { randomBytes } from 'node:crypto';
+import type {
+  BacklogFacts,
+  FailoverOptions,
+  MasterAddress,
+  MasterFacts,
+  ReplicaAnnouncement,
+  ReplicaFacts,
+  ReplicationClient,
+  ReplicationPort,
+  SyncRequest,
+} from '../commands/replicationPort.js';
+import type { Config } from '../config/config.js';
+import { findEntry } from '../config/directives.js';
+import type { Executor } from '../exec/executor.js';
+import type { Session } from '../exec/session.js';
+import type { Outbox } from '../net/outbox.js';
+import { decidePsync, History, ID_LENGTH, type SavedHistory, savedHistory } from '../replication/core/history.js';
+import type { ReplyWriter } from '../resp/replyWriter.js';
+import { AckWaiters, INSTANCE_CHANGED } from './ackWaiters.js';
+import type { Aof } from './aof.js';
+import type { Clients } from './clients.js';
+import { loadMasterData } from './masterData.js';
+import { MasterLink, type MasterLinkHost } from './masterLink.js';
+import { PlannedFailover } from './plannedFailover.js';
+import type { Rdb } from './rdb.js';
+import { Replicas } from './replicas.js';
+import type { Snapshots } from './snapshots.js';
+import { WriteStream } from './writeStream.js';
+
+export interface ReplicationHost {
+  readonly executor: Executor;
+  readonly config: Config;
+  readonly clients: Clients;
+  readonly snapshots: Snapshots;
+  readonly port: number;
+  readonly aof: Aof;
+  readonly outbox: Outbox;
+  readonly rdb: Rdb;
+  refreshGates(): void;
+}
+
+export class Replication implements ReplicationPort {
+  readonly replicas: Replicas;
+  readonly #host: ReplicationHost;
+  readonly #history = new History(newId());
+  readonly #stream = new WriteStream(this.#history, () => this.#later());
+  readonly #failover: PlannedFailover;
+  readonly #waiters: AckWaiters;
+  #link: MasterLink | undefined;
+  #flushing: NodeJS.Immediate | undefined;
+  #wantsAcks = false;
+  #seconds = 0;
+  #lastSecondMs = 0;
+  #isStopped = false;
+
+  constructor(host: ReplicationHost) {
+    this.#host = host;
+    const stream = this.#stream;
+    this.replicas = new Replicas({
+      executor: host.executor,
+      config: host.config,
+      snapshots: host.snapshots,
+      history: this.#history,
+      get backlog() {
+        return stream.backlog;
+      },
+      cut: () => stream.cut(),
+      acked: () => this.#acked(),
+    });
+    this.#waiters = new AckWaiters(host.executor, (offset) => this.countAcked(offset));
+    this.#failover = new PlannedFailover({
+      executor: host.executor,
+      isMaster: () => this.#link === undefined,
+      replicas: () => this.replicas.facts(),
+      follow: (address) => this.follow(address),
+      promote: () => this.promote(),
+      changed: () => this.#changed(),
+      resumeClients: () => host.clients.resumeAfterFailover(),
+    });
+    host.clients.onClosed = (session) => this.replicas.closed(session);
+    const { config } = host;
+    config.onChange('repl-backlog-size', (bytes) => {
+      stream.backlog?.resize(bytes);
+      this.#trim();
+    });
+    for (const name of ['replica-read-only', 'replica-serve-stale-data'] as const) {
+      config.onChange(name, () => this.#changed());
+    }
+    for (const name of ['min-replicas-to-write', 'min-replicas-max-lag'] as const) {
+      config.onChange(name, () => this.#changed());
+    }
+  }
+
+  // ---------------------------------------------------------------- facts
+
+  get id(): string {
+    return this.#history.id;
+  }
+
+  get secondId(): string {
+    return this.#history.secondId;
+  }
+
+  get secondOffset(): number {
+    return this.#history.secondEnd;
+  }
+
+  get offset(): number {
+    return this.#stream.offset;
+  }
+
+  get master(): MasterFacts | undefined {
+    return this.#link?.facts();
+  }
+
+  get replicaFacts(): readonly ReplicaFacts[] {
+    return this.replicas.facts();
+  }
+
+  get backlog(): BacklogFacts | undefined {
+    const backlog = this.#stream.backlog;
+    if (backlog === undefined) return undefined;
+    return { firstByteOffset: backlog.start + 1, length: this.offset - backlog.start, bytesUsed: backlog.bytesUsed };
+  }
+
+  get failoverState(): string {
+    return this.#failover.state;
+  }
+
+  get goodReplicas(): number {
+    return this.replicas.countGood(this.#host.config.values['min-replicas-max-lag']);
+  }
+
+  get bufferBytes(): number {
+    return this.#stream.backlog?.bytesUsed ?? 0;
+  }
+
+  get netInputBytes(): number {
+    return this.#netInputBytes + (this.#link?.netInputBytes ?? 0);
+  }
+
+  get netOutputBytes(): number {
+    return this.replicas.netOutputBytes;
+  }
+
+  #netInputBytes = 0;
+
+  /** What a snapshot of this moment says of the history that it is a part of; nothing when it is part of none. */
+  aux(): readonly string[] {
+    const db =
+      this.#link === undefined
+        ? this.#stream.backlog === undefined
+          ? undefined
+          : this.#stream.selectedDb
+        : this.#link.streamDb;
+    if (db === undefined) return [];
+    const fields = ['repl-stream-db', String(Math.max(0, db)), 'repl-id', this.id, 'repl-offset', String(this.offset)];
+    return fields;
+  }
+
+  // ---------------------------------------------------------------- life
+
+  /** After the data file was loaded: takes its history over, and follows the master that the configuration names. */
+  start(aux: ReadonlyMap<string, string>): void {
+    const { replicaof } = this.#host.config.values;
+    const saved = savedHistory(aux);
+    if (replicaof === undefined) {
+      if (saved !== undefined) this.#resumeAsMaster(saved);
+      return;
+    }
+    if (saved !== undefined) this.#history.adopt(saved.id, saved.offset);
+    this.#connect(replicaof, saved !== undefined, saved?.db ?? 0);
+  }
+
+  /** Replicas that followed us before may go on. */
+  #resumeAsMaster({ id, offset }: SavedHistory): void {
+    this.#history.offset = offset;
+    this.#history.secondId = id;
+    this.#history.secondEnd = offset + 1;
+    this.#openStream();
+    this.replicas.noneSinceMs = this.#nowMs();
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    clearImmediate(this.#flushing);
+    this.replicas.stop();
+    this.#link?.stop();
+  }
+
+  /** Sends what there is, before the server ends. */
+  flush(): void {
+    if (this.#isStopped) return;
+    clearImmediate(this.#flushing);
+    this.#flushing = undefined;
+    // Replies leave before the stream does, and the AOF before both.
+    this.#host.aof.flush();
+    this.#host.outbox.flush();
+    if (this.#wantsAcks) this.#askForAcks();
+    this.#stream.settle();
+    this.replicas.pump();
+    this.#trim();
+  }
+
+  /** Ten times a second. */
+  tick(): void {
+    const nowMs = this.#nowMs();
+    if (this.replicas.count > 0) {
+      this.replicas.startPending();
+      this.replicas.pump();
+      this.#trim();
+    }
+    if (this.#failover.active) {
+      this.#stream.settle();
+      this.#failover.look(this.replicas.facts(), this.#history.offset);
+    }
+    if (nowMs - this.#lastSecondMs < 1000) return;
+    this.#lastSecondMs = nowMs;
+    this.#everySecond(nowMs);
+  }
+
+  #everySecond(nowMs: number): void {
+    const { values } = this.#host.config;
+    this.#link?.tick();
+    const mayPing = this.#link === undefined && !this.#failover.active;
+    if (this.#seconds++ % values['repl-ping-replica-period'] === 0 && mayPing && this.replicas.count > 0)
+      this.#stream.say('PING');
+    this.replicas.tick();
+    this.#giveBacklogUp(nowMs);
+    this.#changed();
+  }
+
+  /** A master without replicas need not remember for ever; but then it may not be taken for one that does. */
+  #giveBacklogUp(nowMs: number): void {
+    const ttlMs = this.#host.config.values['repl-backlog-ttl'] * 1000;
+    if (this.#stream.backlog === undefined || this.#link !== undefined || this.replicas.count > 0 || ttlMs === 0)
+      return;
+    if (nowMs - this.replicas.noneSinceMs <= ttlMs) return;
+    this.#stream.close();
+    this.#history.restart(newId());
+    this.#host.executor.propagation.remove(this.#stream);
+    this.#log('notice', `Replication backlog freed after ${ttlMs / 1000} seconds without connected replicas.`);
+  }
+
+  // ---------------------------------------------------------------- the stream
+
+  #later(): void {
+    this.#flushing ??= setImmediate(() => this.flush());
+  }
+
+  /** Remembers the stream from now on; a master's own writes are it. */
+  #openStream(): void {
+    this.#stream.open(this.#host.config.values['repl-backlog-size']);
+    if (this.#link !== undefined) return;
+    const { propagation } = this.#host.executor;
+    propagation.remove(this.#stream);
+    propagation.add(this.#stream);
+  }
+
+  #trim(): void {
+    this.#stream.backlog?.trim(this.replicas.neededFrom);
+  }
+
+  // ---------------------------------------------------------------- replicas
+
+  announcement(client: ReplicationClient): ReplicaAnnouncement {
+    return this.replicas.announcement(client as Session);
+  }
+
+  sync(client: ReplicationClient, { psync }: SyncRequest, reply: ReplyWriter): string | undefined {
+    const session = client as Session;
+    if (session.isReplica) return undefined;
+    if (this.#failover.active) return "NOMASTERLINK Can't SYNC while failing over";
+    if (this.#link !== undefined && this.#link.state !== 'connected') {
+      return "NOMASTERLINK Can't SYNC while not connected with my master";
+    }
+    if (session.outputBytes() > 0) return 'ERR SYNC and PSYNC are invalid with pending output';
+    const announced = this.announcement(session);
+    if (announced.withoutData && !announced.takesMark) return 'ERR Filtered replica requires EOF capability';
+    this.#stream.settle();
+    const { stats } = this.#host.executor.server;
+    if (psync !== undefined) {
+      const decision = decidePsync(this.#history, this.#stream.backlog, psync.id, psync.offset);
+      if ('from' in decision) {
+        stats.syncPartialOk++;
+        this.#log('notice', `Partial resynchronization request accepted, from offset ${psync.offset}.`);
+        reply.simple(announced.takesNewId ? `CONTINUE ${this.id}` : 'CONTINUE');
+        this.replicas.goOn(session, decision.from);
+        this.#later();
+        return undefined;
+      }
+      if (!psync.id.startsWith('?')) stats.syncPartialErr++;
+      if (decision.refused !== '') this.#log('notice', decision.refused);
+    }
+    stats.syncFull++;
+    if (this.#stream.backlog === undefined) {
+      this.#history.restart(newId());
+      this.#openStream();
+      this.#log(
+        'notice',
+        `Replication backlog created, my new replication IDs are '${this.id}' and '${this.secondId}'`,
+      );
+    }
+    this.replicas.wait(session, psync !== undefined);
+    return undefined;
+  }
+
+  acknowledge(client: ReplicationClient, offset: number): void {
+    this.replicas.acknowledge(client as Session, offset);
+  }
+
+  countAcked(offset: number): number {
+    return this.replicas.countAcked(offset);
+  }
+
+  // ---------------------------------------------------------------- WAIT
+
+  wait(client: ReplicationClient, replicas: number, timeoutMs: number): void {
+    this.#waiters.wait(client as Session, this.offset, replicas, timeoutMs);
+    if (this.replicas.count === 0) return;
+    this.#wantsAcks = true;
+    this.#later();
+  }
+
+  #askForAcks(): void {
+    this.#wantsAcks = false;
+    if (this.#link === undefined && this.replicas.count > 0) this.#stream.say('REPLCONF', 'GETACK', '*');
+  }
+
+  /** Replicas got further, came or went. */
+  #acked(): void {
+    this.#waiters.acked();
+    if (this.#host.config.values['min-replicas-to-write'] > 0) this.#changed();
+  }
+
+  // ---------------------------------------------------------------- following a master
+
+  follow(address: MasterAddress): void {
+    const { executor } = this.#host;
+    const wasMaster = this.#link === undefined;
+    this.#stream.settle();
+    executor.propagation.remove(this.#stream);
+    const streamDb = this.#link?.streamDb;
+    this.#leaveMaster();
+    this.#configure(address);
+    // What we have written ourselves is known to whoever has taken over from us.
+    this.#connect(address, wasMaster || streamDb !== undefined, streamDb ?? 0);
+    this.#endWaits();
+  }
+
+  #connect(address: MasterAddress, isKnown: boolean, dbIndex: number): void {
+    this.#link = new MasterLink(this.#linkHost(), address, isKnown, dbIndex);
+    this.#changed();
+    this.#link.connect();
+  }
+
+  #leaveMaster(): void {
+    this.#netInputBytes += this.#link?.netInputBytes ?? 0;
+    this.#link?.stop();
+    this.#link = undefined;
+  }
+
+  promote(): void {
+    if (this.#link === undefined) return;
+    this.#leaveMaster();
+    this.#configure(undefined);
+    this.#history.fork(newId());
+    this.#log(
+      'warning',
+      `Setting secondary replication ID to ${this.secondId}, valid up to offset: ${this.secondOffset}. ` +
+        `New replication ID is ${this.id}`,
+    );
+    // They come back at once, learn the new id, and go on.
+    this.replicas.closeAll();
+    this.replicas.noneSinceMs = this.#nowMs();
+    this.#stream.cut();
+    if (this.#stream.backlog !== undefined) this.#openStream();
+    this.#changed();
+  }
+
+  changeId(): void {
+    this.#history.restart(newId());
+  }
+
+  takeOver(id: string): string | undefined {
+    if (this.#link === undefined) return "ERR PSYNC FAILOVER can't be sent to a master.";
+    if (id.toLowerCase() !== this.id) return 'ERR PSYNC FAILOVER replid must match my replid.';
+    this.promote();
+    this.#log('notice', 'MASTER MODE enabled (failover request)');
+    return undefined;
+  }
+
+  sendAck(): void {
+    this.#link?.sendAck();
+  }
+
+  #linkHost(): MasterLinkHost {
+    const { executor, config, clients, port } = this.#host;
+    const failover = this.#failover;
+    const stream = this.#stream;
+    return {
+      executor,
+      config,
+      history: this.#history,
+      port,
+      newClientId: () => clients.newId(),
+      admit: (session) => clients.admit(session),
+      dismiss: (session) => clients.dismiss(session),
+      changed: () => this.#changed(),
+      applied: (buf, from, to) => stream.pass(buf, from, to),
+      abandonHistory: () => {
+        this.replicas.closeAll();
+        stream.close();
+      },
+      load: (file) => loadMasterData(this.#host, file),
+      adoptHistory: (id, offset) => {
+        this.#history.adopt(id, offset);
+        this.#openStream();
+        return savedHistory(this.#host.rdb.loadedAux)?.db ?? 0;
+      },
+      renameHistory: (id) => {
+        this.#history.fork(id);
+        this.replicas.closeAll();
+      },
+      wentOn: () => this.#openStream(),
+      get failingOver() {
+        return failover.isMoving;
+      },
+      failoverAnswered: (accepted) => failover.answered(accepted),
+    };
+  }
+
+  /** Clients that wait for what only a master does. */
+  #endWaits(): void {
+    const { blocking } = this.#host.executor;
+    blocking.endWhere((session) => {
+      session.closeAfterReply();
+      return INSTANCE_CHANGED;
+    });
+    this.#waiters.endAll();
+  }
+
+  /** CONFIG GET and CONFIG REWRITE are to know. */
+  #configure(address: MasterAddress | undefined): void {
+    const entry = findEntry('replicaof');
+    if (entry === undefined) return;
+    this.#host.config.assign(entry, address === undefined ? ['no', 'one'] : [address.host, String(address.port)]);
+  }
+
+  // ---------------------------------------------------------------- failover
+
+  failover(options: FailoverOptions): string | undefined {
+    return this.#failover.start(options);
+  }
+
+  abortFailover(): boolean {
+    return this.#failover.abortByHand();
+  }
+
+  // ---------------------------------------------------------------- gates
+
+  #changed(): void {
+    const { executor, config } = this.#host;
+    const { values } = config;
+    const link = this.#link;
+    executor.following = link !== undefined;
+    executor.writableReplica = link !== undefined && !values['replica-read-only'];
+    const gates = executor.replication;
+    gates.readOnly = link !== undefined && values['replica-read-only'];
+    gates.masterDown = link !== undefined && link.state !== 'connected' && !values['replica-serve-stale-data'];
+    const { 'min-replicas-to-write': wanted, 'min-replicas-max-lag': maxLag } = values;
+    gates.fewReplicas = link === undefined && wanted > 0 && maxLag > 0 && this.goodReplicas < wanted;
+    this.#host.refreshGates();
+  }
+
+  #nowMs(): number {
+    return this.#host.executor.server.clock.nowMs();
+  }
+
+  #log(level: 'notice' | 'warning', text: string): void {
+    this.#host.executor.server.log(level, text);
+  }
+}
+
+function newId(): string {
+  return randomBytes(ID_LENGTH / 2).toString('hex');
+}

@@ -1,0 +1,294 @@
+/**
+ * Replication with real processes: our server as master and as replica of a real redis-server, and of itself. Data is compared by
+ * DEBUG DIGEST, which both servers compute in the same way.
+ */
+import { createServer, type Server as NetServer, connect as netConnect, type Socket } from 'node:net';
+import { afterEach, describe, expect, it } from 'vitest';
+import { Prng } from '../../src/base/prng.js';
+import type { RunningServer } from '../support/process.js';
+import { RawClient } from '../support/rawclient.js';
+import { redisServerOnPath, skipLoudly, startRedis } from '../support/redis.js';
+import { startShoal } from '../support/shoal.js';
+import { randomWrites } from './support/randomWrites.js';
+
+const COMMON = ['--enable-debug-command', 'yes', '--repl-diskless-sync-delay', '0', '--repl-ping-replica-period', '1'];
+const hasRedis = redisServerOnPath() !== undefined;
+if (!hasRedis) skipLoudly('replication with redis-server');
+
+const servers: RunningServer[] = [];
+const clients: RawClient[] = [];
+const relays: Relay[] = [];
+
+afterEach(async () => {
+  for (const client of clients.splice(0)) client.close();
+  for (const relay of relays.splice(0)) relay.close();
+  await Promise.all(servers.splice(0).map((server) => server.stop()));
+});
+
+type Kind = 'shoal' | 'redis';
+
+class Node {
+  readonly server: RunningServer;
+  readonly client: RawClient;
+
+  constructor(server: RunningServer, client: RawClient) {
+    this.server = server;
+    this.client = client;
+  }
+
+  async call(...args: string[]): Promise<string> {
+    const reply = await this.client.call(...args);
+    if (reply.type === 'bulk' || reply.type === 'simple' || reply.type === 'error') return String(reply.text);
+    return JSON.stringify('value' in reply ? String(reply.value) : reply);
+  }
+
+  async info(field: string): Promise<string> {
+    const found = new RegExp(`^${field}:(.*)\r$`, 'm').exec(await this.call('INFO'));
+    return found?.[1] ?? '';
+  }
+
+  /** Follows `port` and waits until the link is up. */
+  async follow(port: number): Promise<void> {
+    await this.call('REPLICAOF', '127.0.0.1', String(port));
+    await until('link up', async () => (await this.info('master_link_status')) === 'up');
+  }
+
+  digest(): Promise<string> {
+    return this.call('DEBUG', 'DIGEST');
+  }
+}
+
+async function start(kind: Kind, args: readonly string[] = []): Promise<Node> {
+  const server = await (kind === 'shoal' ? startShoal : startRedis)([...COMMON, ...args]);
+  servers.push(server);
+  return connectTo(server);
+}
+
+async function connectTo(server: RunningServer): Promise<Node> {
+  const client = await RawClient.connect(server.port);
+  clients.push(client);
+  return new Node(server, client);
+}
+
+async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + 30_000;
+  while (!(await holds())) {
+    if (Date.now() > deadline) throw new Error(`waited in vain for: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 30));
+  }
+}
+
+/** The replica has done all that the master has. */
+async function caughtUp(master: Node, replica: Node): Promise<void> {
+  await until('same offset', async () => {
+    const offset = await master.info('master_repl_offset');
+    return (await replica.info('slave_repl_offset')) === offset && offset === (await master.info('master_repl_offset'));
+  });
+}
+
+async function expectSame(master: Node, replica: Node): Promise<void> {
+  await caughtUp(master, replica);
+  expect(await replica.digest()).toBe(await master.digest());
+}
+
+async function write(node: Node, random: Prng, count: number): Promise<void> {
+  for (let left = count; left > 0; left -= 200) await node.client.pipeline(randomWrites(random, Math.min(200, left)));
+}
+
+/** Stands between a replica and its master, so that the link can be cut. */
+class Relay {
+  port = 0;
+  readonly #server: NetServer;
+  readonly #sockets = new Set<Socket>();
+
+  constructor(target: number) {
+    this.#server = createServer((from) => {
+      const to = netConnect(target, '127.0.0.1');
+      for (const [a, b] of [
+        [from, to],
+        [to, from],
+      ] as const) {
+        this.#sockets.add(a);
+        a.on('data', (bytes) => b.write(bytes));
+        a.on('error', () => b.destroy());
+        a.on('close', () => b.destroy());
+      }
+    });
+  }
+
+  static async start(target: number): Promise<Relay> {
+    const relay = new Relay(target);
+    await new Promise<void>((resolve) => relay.#server.listen(0, '127.0.0.1', resolve));
+    relay.port = (relay.#server.address() as { port: number }).port;
+    relays.push(relay);
+    return relay;
+  }
+
+  cut(): void {
+    for (const socket of this.#sockets) socket.destroy();
+    this.#sockets.clear();
+  }
+
+  close(): void {
+    this.cut();
+    this.#server.close();
+  }
+}
+
+const PAIRS: readonly (readonly [Kind, Kind])[] = [
+  ['shoal', 'shoal'],
+  ['shoal', 'redis'],
+  ['redis', 'shoal'],
+];
+
+describe.each(PAIRS)('a %s master with a %s replica', (masterKind, replicaKind) => {
+  const test = it.skipIf(!hasRedis && (masterKind === 'redis' || replicaKind === 'redis'));
+
+  test.each([
+    ['yes', 'sockets'],
+    ['no', 'a file'],
+  ])('copies the data (diskless %s: by way of %s) and every write after it', async (diskless) => {
+    const master = await start(masterKind, ['--repl-diskless-sync', diskless]);
+    const random = new Prng(1);
+    await write(master, random, 3000);
+    const replica = await start(replicaKind);
+    await replica.call('SET', 'mine', 'goes away');
+    await replica.follow(master.server.port);
+    await expectSame(master, replica);
+    await write(master, random, 4000);
+    await expectSame(master, replica);
+    expect(await master.info('sync_full')).toBe('1');
+    expect(await replica.call('SET', 'a', 'b')).toBe("READONLY You can't write against a read only replica.");
+  });
+
+  test('goes on where it was when the link was cut', async () => {
+    const master = await start(masterKind);
+    const replica = await start(replicaKind);
+    const relay = await Relay.start(master.server.port);
+    const random = new Prng(2);
+    await replica.follow(relay.port);
+    for (let round = 0; round < 4; round++) {
+      await write(master, random, 600);
+      relay.cut();
+      await write(master, random, 600);
+    }
+    await expectSame(master, replica);
+    expect(await master.info('sync_full')).toBe('1');
+    expect(Number(await master.info('sync_partial_ok'))).toBeGreaterThan(0);
+  });
+
+  test('goes on after a restart of the replica', async () => {
+    const master = await start(masterKind);
+    const replica = await start(replicaKind);
+    const random = new Prng(3);
+    await replica.follow(master.server.port);
+    await write(master, random, 500);
+    await caughtUp(master, replica);
+    expect(await replica.call('SAVE')).toBe('OK');
+    const { dir, port } = replica.server;
+    await killOnly(replica.server);
+    await write(master, random, 500);
+    const startIt = replicaKind === 'shoal' ? startShoal : startRedis;
+    const address = ['--replicaof', `127.0.0.1 ${master.server.port}`];
+    const again = await startIt([...COMMON, ...address, '--dir', dir, '--port', String(port)]);
+    servers.push(again);
+    const returned = await connectTo(again);
+    await until('link up', async () => (await returned.info('master_link_status')) === 'up');
+    await expectSame(master, returned);
+    expect(await master.info('sync_full')).toBe('1');
+    expect(await master.info('sync_partial_ok')).toBe('1');
+  });
+
+  test('changes parts with it, without a full resynchronization', async () => {
+    const master = await start(masterKind);
+    const replica = await start(replicaKind);
+    const random = new Prng(4);
+    await replica.follow(master.server.port);
+    await write(master, random, 500);
+    await caughtUp(master, replica);
+    await replica.call('REPLICAOF', 'NO', 'ONE');
+    await write(replica, random, 500);
+    await master.follow(replica.server.port);
+    await expectSame(replica, master);
+    expect(await replica.info('sync_full')).toBe('0');
+    expect(await replica.info('sync_partial_ok')).toBe('1');
+    expect(await master.info('master_replid')).toBe(await replica.info('master_replid'));
+    expect(await master.info('master_replid2')).toBe(await replica.info('master_replid2'));
+  });
+
+  test('hands over by FAILOVER', async () => {
+    const master = await start(masterKind);
+    const replica = await start(replicaKind);
+    const random = new Prng(5);
+    await replica.follow(master.server.port);
+    await write(master, random, 300);
+    await until('online', async () => (await master.info('slave0')).includes('state=online'));
+    expect(await master.call('FAILOVER', 'TO', '127.0.0.1', String(replica.server.port))).toBe('OK');
+    await until('handed over', async () => (await replica.info('role')) === 'master');
+    await until('followed', async () => (await master.info('master_link_status')) === 'up');
+    await write(replica, random, 300);
+    await expectSame(replica, master);
+    expect(await master.info('master_failover_state')).toBe('no-failover');
+    expect(await replica.info('sync_full')).toBe('0');
+  });
+
+  test('WAIT counts it', async () => {
+    const master = await start(masterKind);
+    const replica = await start(replicaKind);
+    await replica.follow(master.server.port);
+    await until('online', async () => (await master.info('slave0')).includes('state=online'));
+    await master.call('SET', 'k', 'v');
+    expect(await master.call('WAIT', '1', '20000')).toBe('"1"');
+    expect(await replica.call('GET', 'k')).toBe('v');
+    expect(await master.call('WAIT', '2', '50')).toBe('"1"');
+  });
+
+  test('hides what is expired until the master removes it', async () => {
+    const master = await start(masterKind);
+    const replica = await start(replicaKind);
+    await replica.follow(master.server.port);
+    await master.call('DEBUG', 'SET-ACTIVE-EXPIRE', '0');
+    await master.call('SET', 'k', 'v', 'PX', '100');
+    await caughtUp(master, replica);
+    await until('hidden', async () => (await replica.call('EXISTS', 'k')) === '"0"');
+    expect(await replica.call('DBSIZE')).toBe('"1"');
+    expect(await master.call('EXISTS', 'k')).toBe('"0"');
+    await caughtUp(master, replica);
+    expect(await replica.call('DBSIZE')).toBe('"0"');
+  });
+});
+
+describe('a chain', () => {
+  const chains: readonly (readonly Kind[])[] = [
+    ['shoal', 'redis', 'shoal'],
+    ['redis', 'shoal', 'redis'],
+    ['shoal', 'shoal', 'shoal'],
+  ];
+  it.skipIf(!hasRedis).each(chains)('%s -> %s -> %s has one history', async (...kinds) => {
+    const [top, middle, bottom] = await Promise.all(kinds.map((kind) => start(kind)));
+    const random = new Prng(6);
+    await write(top, random, 500);
+    await middle.follow(top.server.port);
+    await bottom.follow(middle.server.port);
+    await write(top, random, 2000);
+    await expectSame(top, middle);
+    await expectSame(top, bottom);
+    const id = await top.info('master_replid');
+    expect([await middle.info('master_replid'), await bottom.info('master_replid')]).toEqual([id, id]);
+    // The top dies, the middle takes over, and the bottom goes on with it.
+    await killOnly(top.server);
+    await middle.call('REPLICAOF', 'NO', 'ONE');
+    await write(middle, random, 500);
+    await until('link up', async () => (await bottom.info('master_link_status')) === 'up');
+    await expectSame(middle, bottom);
+    expect(await middle.info('sync_partial_ok')).toBe('1');
+    expect(await middle.info('sync_full')).toBe('1');
+    expect(await bottom.info('master_replid2')).toBe(id);
+  });
+});
+
+/** Kills the process and leaves its folder. */
+async function killOnly(server: RunningServer): Promise<void> {
+  process.kill(server.pid, 'SIGKILL');
+  await until('dead', async () => !server.alive());
+}
