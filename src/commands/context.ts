@@ -90,6 +90,11 @@ export interface CommandContext {
   /** What stream commands work with. */
   readonly streams: StreamTools;
 
+  /** The command comes from a data file or from the master: it is done as it was there, whatever limits clients have. */
+  readonly obeys: boolean;
+  /** This server follows a master, who alone removes what is expired. */
+  readonly following: boolean;
+
   /** False inside a transaction: a blocking command then answers at once what it would answer in the end. */
   readonly mayBlock: boolean;
   /**

@@ -111,6 +111,10 @@ export abstract class CommandScope implements CommandContext {
     return this.propagation.active;
   }
 
+  get obeys(): boolean {
+    return this.loading || this.client.isMaster;
+  }
+
   get mayBlock(): boolean {
     return !this.propagation.inTransaction;
   }

@@ -53,7 +53,7 @@ export async function startCluster(server: ClusterOwner): Promise<RunningCluster
     host: {
       countKeysInSlot: (slot) => db.slotKeyCount(slot),
       isDatabaseEmpty: () => db.size === 0,
-      replicationOffset: () => 0,
+      replicationOffset: () => server.replication.offset,
       log: (level, text) => server.log(level, text),
       stateChanged: () => undefined,
       dropSlots: (slots) => dropper.drop(slots),

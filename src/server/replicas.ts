@@ -410,6 +410,7 @@ export class Replicas {
       return onEnd(undefined);
     }
     this.#transfer = { running: snapshots.start(options), group, release };
+    if (!group.some((each) => this.#isHere(each))) this.#cancelTransfer();
   }
 
   #failed(group: readonly Replica[], error: unknown): void {

@@ -174,7 +174,7 @@ export class Replication implements ReplicationPort {
     const saved = savedHistory(aux);
     if (replicaof === undefined) {
       if (saved !== undefined) this.#resumeAsMaster(saved);
-      return;
+      return this.#changed();
     }
     if (saved !== undefined) this.#history.adopt(saved.id, saved.offset);
     this.#connect(replicaof, saved !== undefined, saved?.db ?? 0);

@@ -374,7 +374,7 @@ export class Server implements ServerPort {
 
   uncountedMemoryBytes(): number {
     const { reply, eviction } = this.executor;
-    return reply.buf.length - eviction.baseBytes + this.persistence.aofBufferBytes;
+    return reply.buf.length - eviction.baseBytes + this.persistence.aofBufferBytes + this.replication.bufferBytes;
   }
 
   lruClock(): number {

@@ -15,8 +15,8 @@ const HASH = 0x23;
 export function offsetArgument(ctx: CommandContext, i: number, fieldBits = 0): number {
   const inFields = fieldBits > 0 && ctx.argLength(i) > 0 && ctx.buf[ctx.start[i]] === HASH;
   const offset = inFields ? fieldOffset(ctx, i, fieldBits) : ctx.argInt(i);
-  const { persistence, config } = ctx.server;
-  const maxBytes = persistence.loading ? MAX_BYTES : Math.min(MAX_BYTES, config.values['proto-max-bulk-len']);
+  const { config } = ctx.server;
+  const maxBytes = ctx.obeys ? MAX_BYTES : Math.min(MAX_BYTES, config.values['proto-max-bulk-len']);
   if (offset >= 0 && offset / 8 < maxBytes) return offset;
   ctx.reply.error(BAD_OFFSET);
   return Number.NaN;

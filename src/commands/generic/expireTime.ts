@@ -56,7 +56,7 @@ export function sinceEpoch(expireAtMs: ExpireAtMs): ExpireAtMs {
   return expireAtMs;
 }
 
-/** True when a key with this expire time is to be deleted at once. Data files tell what was, so they keep it. */
+/** True when a key with this expire time is to be deleted at once. Files and masters say themselves when it goes. */
 export function isPast(ctx: CommandContext, expireAtMs: ExpireAtMs): boolean {
-  return expireAtMs <= ctx.nowMs && !ctx.server.persistence.loading;
+  return expireAtMs <= ctx.nowMs && !ctx.obeys && !ctx.following;
 }

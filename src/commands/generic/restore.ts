@@ -81,10 +81,10 @@ function runRestore(ctx: CommandContext): void {
   reply.ok();
 }
 
-/** Payloads from clients, but not those of our own files, may have been made to do damage. */
-function isSanitizing({ server }: CommandContext): boolean {
+/** Payloads from clients, but not those of our own files or our master, may have been made to do damage. */
+function isSanitizing({ server, obeys }: CommandContext): boolean {
   const setting = server.config.values['sanitize-dump-payload'];
-  return setting === 'yes' || (setting === 'clients' && !server.persistence.loading);
+  return setting === 'yes' || (setting === 'clients' && !obeys);
 }
 
 /** The value was expired already: all that is left to do is what REPLACE asked for. */

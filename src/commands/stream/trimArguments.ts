@@ -89,7 +89,7 @@ function checkLimit(ctx: CommandContext, trim: TrimArguments, isAdd: boolean, li
     if (!limitGiven) return true;
   }
   // A command from a data file tells how much was trimmed, and may have kept its LIMIT.
-  if (ctx.server.persistence.loading) trim.limit = 0;
+  if (ctx.obeys) trim.limit = 0;
   else if (limitGiven) {
     if (!trim.approximate) return fail(ctx, LIMIT_EXACT);
   } else if (trim.approximate) {

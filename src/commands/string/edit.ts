@@ -9,8 +9,8 @@ import { create } from './put.js';
 
 /** True when a value may have this many bytes; otherwise the error has been replied. Data files are not questioned. */
 function lengthAllowed(ctx: CommandContext, length: number): boolean {
-  const { persistence, config } = ctx.server;
-  const limit = persistence.loading ? MAX_BYTES : Math.min(MAX_BYTES, config.values['proto-max-bulk-len']);
+  const { config } = ctx.server;
+  const limit = ctx.obeys ? MAX_BYTES : Math.min(MAX_BYTES, config.values['proto-max-bulk-len']);
   if (length <= limit) return true;
   ctx.reply.error(STRING_TOO_LONG);
   return false;
