@@ -1,9 +1,14 @@
+import { copyOf } from '../base/copy.js';
 import type { Executor } from '../exec/executor.js';
+import { ArgVector } from '../resp/argVector.js';
+import { NO_EXPIRE } from '../store/types.js';
+import type { Aof } from './aof.js';
 import type { Rdb } from './rdb.js';
 
 export interface MasterDataHost {
   readonly executor: Executor;
   readonly rdb: Rdb;
+  readonly aof: Aof;
   refreshGates(): void;
 }
 
@@ -18,9 +23,33 @@ export async function loadMasterData(host: MasterDataHost, file: string): Promis
   server.store.clear();
   const problem = await rdb.loadReceived(file);
   if (problem !== undefined) server.store.clear();
+  else if (host.aof.enabled) writeToAof(host);
   executor.endBatch();
   executor.loading = false;
   executor.saved();
   host.refreshGates();
   return problem;
+}
+
+/** So many keys at most wait to be written. */
+const KEYS_PER_FLUSH = 1000;
+
+/** The append-only file held other data: from here on it holds this. */
+function writeToAof({ executor, aof }: MasterDataHost): void {
+  const { databases } = executor.server.store;
+  aof.feed(0, ArgVector.from(['FLUSHALL']));
+  let keys = 0;
+  for (const db of databases) {
+    db.forEach((ref) => {
+      const { buf, start, end } = db.readKey(ref);
+      const key = copyOf(buf, start, end);
+      const expireAtMs = db.expireAtMs(ref);
+      const time = expireAtMs === NO_EXPIRE ? '0' : BigInt(expireAtMs).toString();
+      executor.dumps.dump(db, ref, (payload, length) => {
+        aof.feed(db.index, ArgVector.from(['RESTORE', key, time, payload.subarray(0, length), 'ABSTTL']));
+      });
+      if (++keys % KEYS_PER_FLUSH === 0) aof.flush();
+    });
+  }
+  aof.flush();
 }

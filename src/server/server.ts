@@ -300,6 +300,7 @@ export class Server implements ServerPort {
   /** Decides whether requests may take the short way through dispatch. */
   refreshGates(): void {
     const { executor } = this;
+    this.#options.logger.setRole(executor.following ? 'S' : 'M');
     executor.gated =
       executor.loading ||
       this.clients.paused ||

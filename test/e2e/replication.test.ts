@@ -3,7 +3,7 @@
  * DEBUG DIGEST, which both servers compute in the same way.
  */
 import { createServer, type Server as NetServer, connect as netConnect, type Socket } from 'node:net';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Prng } from '../../src/base/prng.js';
 import type { RunningServer } from '../support/process.js';
 import { RawClient } from '../support/rawclient.js';
@@ -19,11 +19,11 @@ const servers: RunningServer[] = [];
 const clients: RawClient[] = [];
 const relays: Relay[] = [];
 
-afterEach(async () => {
+async function stopAll(): Promise<void> {
   for (const client of clients.splice(0)) client.close();
   for (const relay of relays.splice(0)) relay.close();
   await Promise.all(servers.splice(0).map((server) => server.stop()));
-});
+}
 
 type Kind = 'shoal' | 'redis';
 
@@ -142,43 +142,109 @@ const PAIRS: readonly (readonly [Kind, Kind])[] = [
 
 describe.each(PAIRS)('a %s master with a %s replica', (masterKind, replicaKind) => {
   const test = it.skipIf(!hasRedis && (masterKind === 'redis' || replicaKind === 'redis'));
+  let master: Node;
+  let replica: Node;
+
+  beforeAll(async () => {
+    if (!hasRedis && (masterKind === 'redis' || replicaKind === 'redis')) return;
+    [master, replica] = await Promise.all([start(masterKind), start(replicaKind)]);
+  });
+
+  afterAll(stopAll);
+
+  /** Each test begins with two masters that hold nothing. */
+  beforeEach(async () => {
+    for (const node of [master, replica]) {
+      if (node === undefined) return;
+      await node.call('REPLICAOF', 'NO', 'ONE');
+      await node.client.pipeline([['SELECT', '0'], ['FLUSHALL'], ['DEBUG', 'CHANGE-REPL-ID'], ['CONFIG', 'RESETSTAT']]);
+    }
+  });
 
   test.each([
     ['yes', 'sockets'],
     ['no', 'a file'],
   ])('copies the data (diskless %s: by way of %s) and every write after it', async (diskless) => {
-    const master = await start(masterKind, ['--repl-diskless-sync', diskless]);
+    await master.call('CONFIG', 'SET', 'repl-diskless-sync', diskless);
     const random = new Prng(1);
-    await write(master, random, 3000);
-    const replica = await start(replicaKind);
+    await write(master, random, 2000);
     await replica.call('SET', 'mine', 'goes away');
     await replica.follow(master.server.port);
     await expectSame(master, replica);
-    await write(master, random, 4000);
+    await write(master, random, 2000);
     await expectSame(master, replica);
     expect(await master.info('sync_full')).toBe('1');
     expect(await replica.call('SET', 'a', 'b')).toBe("READONLY You can't write against a read only replica.");
   });
 
   test('goes on where it was when the link was cut', async () => {
-    const master = await start(masterKind);
-    const replica = await start(replicaKind);
     const relay = await Relay.start(master.server.port);
     const random = new Prng(2);
     await replica.follow(relay.port);
     for (let round = 0; round < 4; round++) {
-      await write(master, random, 600);
+      await write(master, random, 400);
       relay.cut();
-      await write(master, random, 600);
+      await write(master, random, 400);
     }
     await expectSame(master, replica);
     expect(await master.info('sync_full')).toBe('1');
     expect(Number(await master.info('sync_partial_ok'))).toBeGreaterThan(0);
   });
 
+  test('changes parts with it, without a full resynchronization', async () => {
+    const random = new Prng(4);
+    await replica.follow(master.server.port);
+    await write(master, random, 500);
+    await caughtUp(master, replica);
+    await replica.call('REPLICAOF', 'NO', 'ONE');
+    await write(replica, random, 500);
+    await master.follow(replica.server.port);
+    await expectSame(replica, master);
+    expect(await replica.info('sync_full')).toBe('0');
+    expect(await replica.info('sync_partial_ok')).toBe('1');
+    for (const field of ['master_replid', 'master_replid2', 'second_repl_offset']) {
+      expect(await master.info(field)).toBe(await replica.info(field));
+    }
+  });
+
+  test('hands over by FAILOVER', async () => {
+    const random = new Prng(5);
+    await replica.follow(master.server.port);
+    await write(master, random, 300);
+    await until('online', async () => (await master.info('slave0')).includes('state=online'));
+    expect(await master.call('FAILOVER', 'TO', '127.0.0.1', String(replica.server.port))).toBe('OK');
+    await until('handed over', async () => (await replica.info('role')) === 'master');
+    await until('followed', async () => (await master.info('master_link_status')) === 'up');
+    await write(replica, random, 300);
+    await expectSame(replica, master);
+    expect(await master.info('master_failover_state')).toBe('no-failover');
+    expect(await replica.info('sync_full')).toBe('0');
+  });
+
+  test('WAIT counts it', async () => {
+    await replica.follow(master.server.port);
+    await until('online', async () => (await master.info('slave0')).includes('state=online'));
+    await master.call('SET', 'k', 'v');
+    expect(await master.call('WAIT', '1', '20000')).toBe('1');
+    expect(await replica.call('GET', 'k')).toBe('v');
+    expect(await master.call('WAIT', '2', '50')).toBe('1');
+  });
+
+  test('hides what is expired until the master removes it', async () => {
+    await replica.follow(master.server.port);
+    await master.call('DEBUG', 'SET-ACTIVE-EXPIRE', '0');
+    await master.call('SET', 'k', 'v', 'PX', '100');
+    await caughtUp(master, replica);
+    await until('hidden', async () => (await replica.call('EXISTS', 'k')) === '0');
+    expect(await replica.call('DBSIZE')).toBe('1');
+    expect(await master.call('EXISTS', 'k')).toBe('0');
+    await caughtUp(master, replica);
+    expect(await replica.call('DBSIZE')).toBe('0');
+    await master.call('DEBUG', 'SET-ACTIVE-EXPIRE', '1');
+  });
+
+  // The last: it ends the replica.
   test('goes on after a restart of the replica', async () => {
-    const master = await start(masterKind);
-    const replica = await start(replicaKind);
     const random = new Prng(3);
     await replica.follow(master.server.port);
     await write(master, random, 500);
@@ -197,67 +263,11 @@ describe.each(PAIRS)('a %s master with a %s replica', (masterKind, replicaKind) 
     expect(await master.info('sync_full')).toBe('1');
     expect(await master.info('sync_partial_ok')).toBe('1');
   });
-
-  test('changes parts with it, without a full resynchronization', async () => {
-    const master = await start(masterKind);
-    const replica = await start(replicaKind);
-    const random = new Prng(4);
-    await replica.follow(master.server.port);
-    await write(master, random, 500);
-    await caughtUp(master, replica);
-    await replica.call('REPLICAOF', 'NO', 'ONE');
-    await write(replica, random, 500);
-    await master.follow(replica.server.port);
-    await expectSame(replica, master);
-    expect(await replica.info('sync_full')).toBe('0');
-    expect(await replica.info('sync_partial_ok')).toBe('1');
-    expect(await master.info('master_replid')).toBe(await replica.info('master_replid'));
-    expect(await master.info('master_replid2')).toBe(await replica.info('master_replid2'));
-  });
-
-  test('hands over by FAILOVER', async () => {
-    const master = await start(masterKind);
-    const replica = await start(replicaKind);
-    const random = new Prng(5);
-    await replica.follow(master.server.port);
-    await write(master, random, 300);
-    await until('online', async () => (await master.info('slave0')).includes('state=online'));
-    expect(await master.call('FAILOVER', 'TO', '127.0.0.1', String(replica.server.port))).toBe('OK');
-    await until('handed over', async () => (await replica.info('role')) === 'master');
-    await until('followed', async () => (await master.info('master_link_status')) === 'up');
-    await write(replica, random, 300);
-    await expectSame(replica, master);
-    expect(await master.info('master_failover_state')).toBe('no-failover');
-    expect(await replica.info('sync_full')).toBe('0');
-  });
-
-  test('WAIT counts it', async () => {
-    const master = await start(masterKind);
-    const replica = await start(replicaKind);
-    await replica.follow(master.server.port);
-    await until('online', async () => (await master.info('slave0')).includes('state=online'));
-    await master.call('SET', 'k', 'v');
-    expect(await master.call('WAIT', '1', '20000')).toBe('1');
-    expect(await replica.call('GET', 'k')).toBe('v');
-    expect(await master.call('WAIT', '2', '50')).toBe('1');
-  });
-
-  test('hides what is expired until the master removes it', async () => {
-    const master = await start(masterKind);
-    const replica = await start(replicaKind);
-    await replica.follow(master.server.port);
-    await master.call('DEBUG', 'SET-ACTIVE-EXPIRE', '0');
-    await master.call('SET', 'k', 'v', 'PX', '100');
-    await caughtUp(master, replica);
-    await until('hidden', async () => (await replica.call('EXISTS', 'k')) === '0');
-    expect(await replica.call('DBSIZE')).toBe('1');
-    expect(await master.call('EXISTS', 'k')).toBe('0');
-    await caughtUp(master, replica);
-    expect(await replica.call('DBSIZE')).toBe('0');
-  });
 });
 
 describe('a chain', () => {
+  afterEach(stopAll);
+
   const chains: readonly (readonly Kind[])[] = [
     ['shoal', 'redis', 'shoal'],
     ['redis', 'shoal', 'redis'],
@@ -291,3 +301,23 @@ async function killOnly(server: RunningServer): Promise<void> {
   process.kill(server.pid, 'SIGKILL');
   await until('dead', async () => !server.alive());
 }
+
+describe('a replica with an append-only file', () => {
+  afterEach(stopAll);
+
+  it('has in it what its master has sent, after a restart without the master', async () => {
+    const master = await start('shoal');
+    const random = new Prng(8);
+    await write(master, random, 500);
+    const replica = await start('shoal', ['--appendonly', 'yes']);
+    await replica.call('SET', 'mine', 'goes away');
+    await replica.follow(master.server.port);
+    await write(master, random, 500);
+    await expectSame(master, replica);
+    const { dir, port } = replica.server;
+    await killOnly(replica.server);
+    const again = await startShoal([...COMMON, '--appendonly', 'yes', '--dir', dir, '--port', String(port)]);
+    servers.push(again);
+    expect(await (await connectTo(again)).digest()).toBe(await master.digest());
+  });
+});
