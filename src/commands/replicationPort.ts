@@ -87,6 +87,8 @@ export interface ReplicationPort {
   readonly goodReplicas: number;
   /** What the stream takes of memory, the backlog included. */
   readonly bufferBytes: number;
+  /** Keys that clients of a writable replica gave an expire time. */
+  readonly ownExpiresCount: number;
   /** Bytes of replication received and sent. */
   readonly netInputBytes: number;
   readonly netOutputBytes: number;

@@ -30,6 +30,9 @@ export interface SuspendedCall {
 /** CLIENT PAUSE holds it back (the session keeps a copy), or it blocks: nothing behind it may run now. */
 export const HELD_BACK = 1;
 
+/** Answered to a data file or a master whose command we do not have. */
+const UNKNOWN = 'unknown command';
+
 const FULL_TOLD_EVERY_MS = 60_000;
 
 export class Executor extends CommandScope implements Request {
@@ -266,21 +269,24 @@ export class Executor extends CommandScope implements Request {
   /** Runs a command of a data file. Answers why it cannot be run, which ends the loading. */
   replay(session: Session, args: ArgVector): string | undefined {
     this.beginBatch(session);
-    return this.obey(session, args) ? undefined : `Unknown command '${args.text(0)}' reading the append only file`;
+    const refusal = this.obey(session, args);
+    return refusal === UNKNOWN ? `Unknown command '${args.text(0)}' reading the append only file` : refusal;
   }
 
-  /** Runs a command of a data file or of the master, who are past all gates and get no reply. False: there is no such command. */
-  obey(session: Session, args: ArgVector): boolean {
+  /** Runs a command of a data file or of the master, who are past all gates and get no reply. Answers why it cannot be run. */
+  obey(session: Session, args: ArgVector): string | undefined {
     const container = this.table.lookup(args.buf, args.start[0], args.end[0]);
     const command = container?.subcommands === undefined ? container : findSubcommand(container, args);
-    if (command === undefined) return false;
+    if (command === undefined) return UNKNOWN;
+    const { arity } = command.declaration;
+    if (arity >= 0 ? args.argc !== arity : args.argc < -arity) return errors.wrongArity(command.fullName);
     session.lastCommand = command.fullName;
     // What stands there already is for clients.
     const { length } = this.reply;
     if (session.inMulti && !RUNS_INSIDE_MULTI.has(command.fullName)) session.enqueue(command, args);
     else this.call(session, command, args);
     this.reply.length = length;
-    return true;
+    return undefined;
   }
 
   #propagate(dbIndex: number, args: ArgVector): void {

@@ -20,6 +20,7 @@ export class ExpireCycle {
   run(): boolean {
     const { latency, loading, server } = this.#executor;
     this.#executor.nowMs = server.clock.nowMs();
+    if (this.#executor.writableReplica) this.#executor.ownExpires.sweep(this.#executor);
     // The files that are read, or the master, say themselves when a key went; and CLIENT PAUSE keeps all data as it is.
     if (loading || !this.#executor.mayExpire) return false;
     const beganUs = latency.begin();

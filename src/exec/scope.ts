@@ -30,6 +30,7 @@ import { Eviction } from './eviction.js';
 import { LatencyMonitor } from './latency.js';
 import { Monitors } from './monitor.js';
 import { Notifier } from './notify.js';
+import { OwnExpires } from './ownExpires.js';
 import { PauseState } from './pause.js';
 import { Propagation } from './propagation.js';
 import { PubSub } from './pubsub.js';
@@ -82,6 +83,7 @@ export abstract class CommandScope implements CommandContext {
   following = false;
   /** Clients may write although this server follows a master (`replica-read-only no`). */
   writableReplica = false;
+  readonly ownExpires = new OwnExpires();
 
   /** What is propagated in place of the command that runs. */
   protected instead: ArgVector[] | undefined;
@@ -293,6 +295,7 @@ export abstract class CommandScope implements CommandContext {
   }
 
   touchedKey(db: Database, buf: Uint8Array, start: number, end: number, eventClass: number, event: string): void {
+    if (this.writableReplica && !this.client.isMaster) this.ownExpires.note(db, buf, start, end);
     if (!this.watches.empty) this.watches.touched(db, buf, start, end, db.find(buf, start, end) !== 0);
     if (!this.blocking.empty) this.blocking.signal(db, buf, start, end);
     if (this.tracking.active) this.tracking.changed(buf, start, end, false);

@@ -79,7 +79,7 @@ export function statsSection(server: ServerPort): InfoFields {
     ['latest_fork_usec', 0],
     ['total_forks', 0],
     ['migrate_cached_sockets', 0],
-    ['slave_expires_tracked_keys', 0],
+    ['slave_expires_tracked_keys', server.replication.ownExpiresCount],
     ['active_defrag_hits', defragmenter.hits],
     ['active_defrag_misses', defragmenter.misses],
     ['active_defrag_key_hits', defragmenter.hits],

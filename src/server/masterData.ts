@@ -1,4 +1,7 @@
 import { copyOf } from '../base/copy.js';
+import type { MasterAddress } from '../commands/replicationPort.js';
+import type { Config } from '../config/config.js';
+import { findEntry } from '../config/directives.js';
 import type { Executor } from '../exec/executor.js';
 import { ArgVector } from '../resp/argVector.js';
 import { NO_EXPIRE } from '../store/types.js';
@@ -20,6 +23,7 @@ export async function loadMasterData(host: MasterDataHost, file: string): Promis
   host.refreshGates();
   server.log('notice', 'MASTER <-> REPLICA sync: Flushing old data');
   executor.flushed(undefined);
+  executor.ownExpires.clear();
   server.store.clear();
   const problem = await rdb.loadReceived(file);
   if (problem !== undefined) server.store.clear();
@@ -29,6 +33,13 @@ export async function loadMasterData(host: MasterDataHost, file: string): Promis
   executor.saved();
   host.refreshGates();
   return problem;
+}
+
+/** CONFIG GET and CONFIG REWRITE are to know whom we follow. */
+export function noteMaster(config: Config, address: MasterAddress | undefined): void {
+  const entry = findEntry('replicaof');
+  if (entry === undefined) return;
+  config.assign(entry, address === undefined ? ['no', 'one'] : [address.host, String(address.port)]);
 }
 
 /** So many keys at most wait to be written. */

@@ -18,7 +18,6 @@ import type {
   SyncRequest,
 } from '../commands/replicationPort.js';
 import type { Config } from '../config/config.js';
-import { findEntry } from '../config/directives.js';
 import type { Executor } from '../exec/executor.js';
 import type { Session } from '../exec/session.js';
 import type { Outbox } from '../net/outbox.js';
@@ -27,13 +26,16 @@ import type { ReplyWriter } from '../resp/replyWriter.js';
 import { AckWaiters, INSTANCE_CHANGED } from './ackWaiters.js';
 import type { Aof } from './aof.js';
 import type { Clients } from './clients.js';
-import { loadMasterData } from './masterData.js';
+import { loadMasterData, noteMaster } from './masterData.js';
 import { MasterLink, type MasterLinkHost } from './masterLink.js';
 import { PlannedFailover } from './plannedFailover.js';
 import type { Rdb } from './rdb.js';
 import { Replicas } from './replicas.js';
 import type { Snapshots } from './snapshots.js';
 import { WriteStream } from './writeStream.js';
+
+/** Longer between two ticks than any timer is late by itself. */
+const STALL_MS = 4000;
 
 export interface ReplicationHost {
   readonly executor: Executor;
@@ -58,11 +60,12 @@ export class Replication implements ReplicationPort {
   #flushing: NodeJS.Immediate | undefined;
   #wantsAcks = false;
   #seconds = 0;
-  #lastSecondMs = 0;
+  #lastSecondMs: number;
   #isStopped = false;
 
   constructor(host: ReplicationHost) {
     this.#host = host;
+    this.#lastSecondMs = host.executor.server.clock.nowMs();
     const stream = this.#stream;
     this.replicas = new Replicas({
       executor: host.executor,
@@ -141,6 +144,10 @@ export class Replication implements ReplicationPort {
 
   get bufferBytes(): number {
     return this.#stream.backlog?.bytesUsed ?? 0;
+  }
+
+  get ownExpiresCount(): number {
+    return this.#host.executor.ownExpires.count;
   }
 
   get netInputBytes(): number {
@@ -223,8 +230,10 @@ export class Replication implements ReplicationPort {
       this.#failover.look(this.replicas.facts(), this.#history.offset);
     }
     if (nowMs - this.#lastSecondMs < 1000) return;
+    // After a stall of our own nobody is late who may have been heard of meanwhile.
+    const wasStalled = nowMs - this.#lastSecondMs > STALL_MS;
     this.#lastSecondMs = nowMs;
-    this.#everySecond(nowMs);
+    if (!wasStalled) this.#everySecond(nowMs);
   }
 
   #everySecond(nowMs: number): void {
@@ -350,7 +359,7 @@ export class Replication implements ReplicationPort {
     executor.propagation.remove(this.#stream);
     const streamDb = this.#link?.streamDb;
     this.#leaveMaster();
-    this.#configure(address);
+    noteMaster(this.#host.config, address);
     // What we have written ourselves is known to whoever has taken over from us.
     this.#connect(address, wasMaster || streamDb !== undefined, streamDb ?? 0);
     this.#endWaits();
@@ -371,7 +380,7 @@ export class Replication implements ReplicationPort {
   promote(): void {
     if (this.#link === undefined) return;
     this.#leaveMaster();
-    this.#configure(undefined);
+    noteMaster(this.#host.config, undefined);
     this.#history.fork(newId());
     this.#log(
       'warning',
@@ -448,13 +457,6 @@ export class Replication implements ReplicationPort {
     this.#waiters.endAll();
   }
 
-  /** CONFIG GET and CONFIG REWRITE are to know. */
-  #configure(address: MasterAddress | undefined): void {
-    const entry = findEntry('replicaof');
-    if (entry === undefined) return;
-    this.#host.config.assign(entry, address === undefined ? ['no', 'one'] : [address.host, String(address.port)]);
-  }
-
   // ---------------------------------------------------------------- failover
 
   failover(options: FailoverOptions): string | undefined {
@@ -473,6 +475,7 @@ export class Replication implements ReplicationPort {
     const link = this.#link;
     executor.following = link !== undefined;
     executor.writableReplica = link !== undefined && !values['replica-read-only'];
+    if (link === undefined) executor.ownExpires.clear();
     const gates = executor.replication;
     gates.readOnly = link !== undefined && values['replica-read-only'];
     gates.masterDown = link !== undefined && link.state !== 'connected' && !values['replica-serve-stale-data'];

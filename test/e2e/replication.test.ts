@@ -243,6 +243,16 @@ describe.each(PAIRS)('a %s master with a %s replica', (masterKind, replicaKind) 
     await master.call('DEBUG', 'SET-ACTIVE-EXPIRE', '1');
   });
 
+  test('leaves what clients of a writable replica let expire to the replica', async () => {
+    await replica.call('CONFIG', 'SET', 'replica-read-only', 'no');
+    await replica.follow(master.server.port);
+    await replica.call('SET', 'mine', 'v', 'PX', '200');
+    await replica.call('SET', 'stays', 'v');
+    expect(await replica.info('slave_expires_tracked_keys')).toBe('1');
+    await until('removed', async () => (await replica.call('DBSIZE')) === '1');
+    await replica.call('CONFIG', 'SET', 'replica-read-only', 'yes');
+  });
+
   // The last: it ends the replica.
   test('goes on after a restart of the replica', async () => {
     const random = new Prng(3);

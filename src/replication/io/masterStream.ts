@@ -89,10 +89,10 @@ export class MasterStream {
   #run(args: ArgVector): void {
     const executor = this.#executor;
     const { errorCount } = executor.reply;
-    const known = executor.obey(this.#session, args);
-    if (known && executor.reply.errorCount === errorCount) return;
+    const refusal = executor.obey(this.#session, args);
+    if (refusal === undefined && executor.reply.errorCount === errorCount) return;
     const name = args.text(0).slice(0, 128);
-    const reason = known ? executor.reply.lastError : 'unknown command';
+    const reason = refusal ?? executor.reply.lastError;
     executor.server.stats.unexpectedErrorReplies++;
     this.#events.log(`This replica could not do what its master has done: '${name}': ${reason}`);
   }
