@@ -315,6 +315,16 @@ export class Aof implements PropagationSink {
     });
   }
 
+  /** All data is about to be replaced: the files are left as they are. */
+  suspend(): void {
+    this.#turnOff();
+  }
+
+  /** Begins with the data that is there, where the configuration wants it on. */
+  resume(): void {
+    if (this.#host.config.values.appendonly) this.#turnOn();
+  }
+
   #turnOn(): string | undefined {
     if (this.#state !== 'off') return undefined;
     const { rewriter } = this;

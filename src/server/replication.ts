@@ -392,6 +392,8 @@ export class Replication implements ReplicationPort {
     this.replicas.noneSinceMs = this.#nowMs();
     this.#stream.cut();
     if (this.#stream.backlog !== undefined) this.#openStream();
+    // A resynchronization that failed has left it off.
+    this.#host.aof.resume();
     this.#changed();
   }
 

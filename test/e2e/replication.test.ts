@@ -324,6 +324,10 @@ describe('a replica with an append-only file', () => {
     await replica.follow(master.server.port);
     await write(master, random, 500);
     await expectSame(master, replica);
+    await until('a new base', async () => (await replica.info('aof_rewrites')) === '1');
+    await until('rewritten', async () => (await replica.info('aof_rewrite_in_progress')) === '0');
+    await write(master, random, 100);
+    await expectSame(master, replica);
     const { dir, port } = replica.server;
     await killOnly(replica.server);
     const again = await startShoal([...COMMON, '--appendonly', 'yes', '--dir', dir, '--port', String(port)]);

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { Session } from '../../src/exec/session.js';
 import { MasterStream } from '../../src/replication/io/masterStream.js';
-import { NOWHERE } from '../../src/server/aof.js';
+import { NOWHERE } from '../../src/server/aofReplay.js';
 import { endOfRound, FakeStream, Harness } from '../net/harness.js';
 import { encodeRequest } from '../support/resp.js';
 
