@@ -59,7 +59,7 @@ export class Replication implements ReplicationPort {
   #link: MasterLink | undefined;
   #flushing: NodeJS.Immediate | undefined;
   #wantsAcks = false;
-  #seconds = 0;
+  #seconds = 1;
   #lastSecondMs: number;
   #isStopped = false;
 

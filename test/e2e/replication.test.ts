@@ -275,6 +275,34 @@ describe.each(PAIRS)('a %s master with a %s replica', (masterKind, replicaKind) 
   });
 });
 
+describe('a master that comes back', () => {
+  afterEach(stopAll);
+
+  it.skipIf(!hasRedis).each(['shoal', 'redis'] as const)(
+    'goes on with its %s replica, and tells it what expired meanwhile',
+    async (kind) => {
+      const master = await start('shoal', ['--save', '3600 1']);
+      const replica = await start(kind);
+      await replica.follow(master.server.port);
+      await write(master, new Prng(9), 300);
+      await master.client.pipeline([['SELECT', '0'], ['SET', 'short', 'v', 'PX', '300'], ['SAVE']]);
+      await caughtUp(master, replica);
+      const id = await master.info('master_replid');
+      const { dir, port } = master.server;
+      await killOnly(master.server);
+      await until('over', async () => (await replica.call('EXISTS', 'short')) === '0');
+      const again = await startShoal([...COMMON, '--save', '3600 1', '--dir', dir, '--port', String(port)]);
+      servers.push(again);
+      const returned = await connectTo(again);
+      await until('link up', async () => (await replica.info('master_link_status')) === 'up');
+      await until('removed', async () => (await returned.call('DBSIZE')) === (await replica.call('DBSIZE')));
+      await expectSame(returned, replica);
+      expect(await returned.info('sync_full')).toBe('0');
+      expect(await returned.info('master_replid2')).toBe(id);
+    },
+  );
+});
+
 describe('a chain', () => {
   afterEach(stopAll);
 

@@ -221,7 +221,9 @@ export class RdbLoader {
     const { store, accessBits } = this.#options;
     const { key, value, dbIndex, expireAtMs, idleSeconds, frequency } = this.#reader;
     const { isPreamble, merging } = this.#source;
-    if (expireAtMs !== NO_EXPIRE && expireAtMs < this.#startMs && !isPreamble) {
+    // Replicas that go on from the moment of this file have the key as well: they must hear that it goes.
+    const keepsExpired = isPreamble || this.#reader.aux.has('repl-id');
+    if (expireAtMs !== NO_EXPIRE && expireAtMs < this.#startMs && !keepsExpired) {
       value.discard();
       this.#expired++;
       return undefined;
