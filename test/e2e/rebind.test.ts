@@ -52,7 +52,7 @@ describe('CONFIG SET port', () => {
     );
     await new Promise((resolve) => taken.close(resolve));
     expect(await text(await dial(port), 'CONFIG', 'GET', 'port')).toContain(String(port));
-    expect(daemon.output).toContain(`127.0.0.1:${other}: bind: Address already in use`);
+    await daemon.prints(`127.0.0.1:${other}: bind: Address already in use`);
   });
 
   it('0 listens nowhere until another port is set', async () => {
