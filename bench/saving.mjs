@@ -1,11 +1,12 @@
 /**
  * What a background save costs those who are served meanwhile, on both servers in turn, the median over the rounds:
  *
- *   node bench/saving.mjs [--keys 2000000] [--size 100] [--rounds 3] [--pin none] [--only-ours] [--aof]
+ *   node bench/saving.mjs [--keys 2000000] [--size 100] [--rounds 3] [--pin none] [--only-ours] [--aof] [--warm-up 1]
  *
  * redis-benchmark overwrites random keys (SET, 50 connections, depth 16) all the time. Shown are its rate before and during a
  * BGSAVE (with --aof, a BGREWRITEAOF), how long that took, by how much memory grew (proportional set size of the server and its
- * children, sampled; the growth before the save is the load's own), and the longest PING before and during it.
+ * children, sampled; the growth before the save is the load's own), and the longest PING before and during it. The first save of a
+ * process runs code that has not been compiled yet; --warm-up N lets N saves go before.
  */
 import { spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -25,6 +26,7 @@ const { values: options } = parseArgs({
     pin: { type: 'string', default: 'none' },
     'only-ours': { type: 'boolean', default: false },
     aof: { type: 'boolean', default: false },
+    'warm-up': { type: 'string', default: '0' },
   },
 });
 const KEYS = Number(options.keys);
@@ -93,8 +95,18 @@ async function measure(server) {
   ]);
   const client = spawn(program, args, { stdio: 'ignore' });
   const probe = new Probe(server.port);
+  const flag = options.aof ? 'aof_rewrite_in_progress' : 'rdb_bgsave_in_progress';
+  const saved = async () => {
+    do await sleep(SAMPLE_MS);
+    while ((await field(server, 'persistence', flag)) !== '0');
+  };
   try {
-    await sleep(2000);
+    await sleep(1000);
+    for (let i = 0; i < Number(options['warm-up']); i++) {
+      await server.call(options.aof ? 'BGREWRITEAOF' : 'BGSAVE');
+      await saved();
+    }
+    await sleep(1000);
     probe.take();
     let [commands, at] = [await commandsOf(server), performance.now()];
     await sleep(BEFORE_MS);
@@ -103,7 +115,6 @@ async function measure(server) {
     const memoryBefore = memoryOf(server.pid);
     [commands, at] = [await commandsOf(server), performance.now()];
     await server.call(options.aof ? 'BGREWRITEAOF' : 'BGSAVE');
-    const flag = options.aof ? 'aof_rewrite_in_progress' : 'rdb_bgsave_in_progress';
     let memoryPeak = memoryBefore;
     do {
       await sleep(SAMPLE_MS);

@@ -20,10 +20,12 @@ export class RdbSnapshot extends SnapshotWalk {
   private readonly waiting: RdbEntryWriter;
   private readonly queue: SlicedEntry[] = [];
   private current: SlicedEntry | undefined;
+  private readonly isCompressing: boolean;
 
   /** The keyspace as it is now: no command may be half done. */
   constructor(store: Store, values: RdbValues, facts: RdbFileFacts, take: TakeBytes) {
     super(store);
+    this.isCompressing = facts.compressing;
     const sized = new Set<number>();
     this.file = new RdbFileWriter(values, facts, take, sized);
     this.waiting = new RdbEntryWriter(values, facts, sized);
@@ -83,6 +85,8 @@ export class RdbSnapshot extends SnapshotWalk {
       return;
     }
     writer.select(database);
+    // Compression takes more time than all the rest, and a command waits for what comes out of turn.
+    writer.out.compressing = this.isInTurn && this.isCompressing;
     writer.entry(db, ref);
     this.file.giveWhatIsFull();
   }

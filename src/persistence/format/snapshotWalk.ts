@@ -36,7 +36,9 @@ export abstract class SnapshotWalk {
   /** Writes some more, well below a millisecond's worth; false when all is written. Throws what the taker threw, then or before. */
   step(): boolean {
     if (this.failed) throw this.error;
+    this.isInTurn = true;
     if (!this.continueLarge() && this.next < this.cuts.length) this.continueWalk(this.cuts[this.next]);
+    this.isInTurn = false;
     this.giveWhatIsFull();
     if (this.failed) throw this.error;
     return this.hasLarge || this.next < this.cuts.length;
@@ -51,6 +53,9 @@ export abstract class SnapshotWalk {
     for (const cut of this.cuts) cut.end();
     this.next = this.cuts.length;
   }
+
+  /** A step runs. False while a command waits for what it is about to change to be taken. */
+  protected isInTurn = false;
 
   /** Writes an entry, or takes it to be written in pieces. It may be about to change. */
   protected abstract takeEntry(db: Database, size: DatabaseSize, ref: Ref): void;

@@ -9,6 +9,8 @@
 import type { FileSystem } from './fileSystem.js';
 
 const SYNC_EVERY_BYTES = 4 * 1024 * 1024;
+/** Bytes go to the kernel in whole pages: a write to a page that is on its way to the disk would wait for it. */
+const STAGE_BYTES = 256 * 1024;
 
 export class SnapshotFile {
   readonly #files: FileSystem;
@@ -16,6 +18,8 @@ export class SnapshotFile {
   readonly #fd: number;
   /** `rdb-save-incremental-fsync`, `aof-rewrite-incremental-fsync` */
   readonly #syncingOften: boolean;
+  readonly #stage = Buffer.allocUnsafeSlow(STAGE_BYTES);
+  #stagedBytes = 0;
   #unsyncedBytes = 0;
   #isSyncing = false;
   #isClosed = false;
@@ -37,8 +41,13 @@ export class SnapshotFile {
 
   write(buf: Uint8Array, length: number): void {
     if (this.#syncError !== undefined) throw this.#syncError;
-    for (let at = 0; at < length; ) at += this.#files.write(this.#fd, buf, at, length - at);
-    this.#unsyncedBytes += length;
+    for (let at = 0; at < length; ) {
+      const count = Math.min(length - at, STAGE_BYTES - this.#stagedBytes);
+      this.#stage.set(buf.subarray(at, at + count), this.#stagedBytes);
+      this.#stagedBytes += count;
+      at += count;
+      if (this.#stagedBytes === STAGE_BYTES) this.#writeStage();
+    }
     if (this.#syncingOften && this.#unsyncedBytes >= SYNC_EVERY_BYTES && !this.#isSyncing) this.#sync();
   }
 
@@ -46,6 +55,11 @@ export class SnapshotFile {
   finish(done: (error: unknown) => void): void {
     this.#whenIdle(() => {
       if (this.#syncError !== undefined) return done(this.#syncError);
+      try {
+        this.#writeStage();
+      } catch (error) {
+        return done(error);
+      }
       this.#onSynced = () => {
         if (this.#syncError !== undefined) return done(this.#syncError);
         this.#close();
@@ -59,6 +73,13 @@ export class SnapshotFile {
   abandon(): void {
     this.#whenIdle(() => this.#close());
     this.#files.remove(this.#path);
+  }
+
+  #writeStage(): void {
+    const length = this.#stagedBytes;
+    for (let at = 0; at < length; ) at += this.#files.write(this.#fd, this.#stage, at, length - at);
+    this.#unsyncedBytes += length;
+    this.#stagedBytes = 0;
   }
 
   #close(): void {
