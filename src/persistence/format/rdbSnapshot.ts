@@ -44,11 +44,6 @@ export class RdbSnapshot extends SnapshotWalk {
     this.current = undefined;
   }
 
-  /** Bytes that wait because they came out of turn. */
-  get waitingBytes(): number {
-    return this.waiting.out.length;
-  }
-
   protected override get hasLarge(): boolean {
     return this.current !== undefined || this.queue.length > 0;
   }
@@ -74,6 +69,7 @@ export class RdbSnapshot extends SnapshotWalk {
     const { entries } = this.file;
     entries.select(entry.database);
     entries.out.bytes(entry.head, 0, entry.head.length);
+    entries.out.compressing = this.isCompressing;
     this.current = entry;
   }
 
