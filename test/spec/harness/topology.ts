@@ -27,12 +27,16 @@ export class SpecNode {
     this.server = server;
   }
 
-  /** A connection of the harness itself: the last one, unless a case has killed it. */
+  /**
+   * A connection of the harness itself: the last one, unless a case has killed it. Protected from eviction: redis-server
+   * counts the memory of protected connections towards the limit once its cron has seen them, and then ends the others.
+   */
   async admin(): Promise<RawClient> {
     this.#admin?.send('PING');
     const answer = await this.#admin?.read();
     if (this.#admin === undefined || answer === undefined || answer.type === 'closed') {
       this.#admin = await RawClient.connect(this.server.port);
+      await this.#admin.call('CLIENT', 'NO-EVICT', 'ON');
     }
     return this.#admin;
   }
