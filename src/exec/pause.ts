@@ -2,11 +2,23 @@
 export class PauseState {
   untilMs = 0;
   writesOnly = false;
-  /** A failover holds writes back, whatever clients say. */
-  failingOver = false;
+  /** Until when a failover holds writes back, whatever clients say; Infinity for as long as it takes. */
+  failoverUntilMs = 0;
+
+  /** When the pauses that have an end are over. */
+  get endsAtMs(): number {
+    return this.failoverUntilMs === Number.POSITIVE_INFINITY
+      ? this.untilMs
+      : Math.max(this.untilMs, this.failoverUntilMs);
+  }
 
   activeAt(nowMs: number): boolean {
-    return this.failingOver || nowMs < this.untilMs;
+    return nowMs < this.untilMs || nowMs < this.failoverUntilMs;
+  }
+
+  /** A replica waits for the end of our stream: nothing may be added to it. */
+  holdsStreamAt(nowMs: number): boolean {
+    return nowMs < this.failoverUntilMs;
   }
 
   /** Whether all requests wait, while it is active. */

@@ -200,6 +200,14 @@ export class Clients implements ClientsPort, ConnectionHost {
     if (blocking.pending) blocking.serve(this.executor);
   }
 
+  /** Holds writes back for a failover, until {@link resumeAfterFailover} or so long. */
+  pauseForFailover(forMs: number): void {
+    const { pause, server } = this.executor;
+    pause.failoverUntilMs = server.clock.nowMs() + forMs;
+    this.executor.gated = true;
+    this.#watchPause();
+  }
+
   /** Goes on with what a failover has held back. */
   resumeAfterFailover(): void {
     this.#resuming ??= setImmediate(() => this.#resumeAll());
@@ -208,9 +216,10 @@ export class Clients implements ClientsPort, ConnectionHost {
   #watchPause(): void {
     clearTimeout(this.#pauseTimer);
     this.#pauseTimer = undefined;
-    if (this.executor.pause.untilMs <= this.executor.server.clock.nowMs()) return;
-    const leftMs = this.executor.pause.untilMs - this.executor.server.clock.nowMs();
-    this.#pauseTimer = setTimeout(() => this.#resumeAll(), Math.min(Math.max(0, leftMs), 0x7fffffff));
+    const { pause, server } = this.executor;
+    const leftMs = pause.endsAtMs - server.clock.nowMs();
+    if (leftMs <= 0) return;
+    this.#pauseTimer = setTimeout(() => this.#resumeAll(), Math.min(leftMs, 0x7fffffff));
   }
 
   #resumeAll(): void {

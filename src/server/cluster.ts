@@ -7,6 +7,9 @@ import type { ClusterPort } from '../commands/clusterPort.js';
 import type { ServerPort } from '../commands/context.js';
 import type { Config } from '../config/config.js';
 import type { Executor } from '../exec/executor.js';
+import { ArgVector } from '../resp/argVector.js';
+import type { Clients } from './clients.js';
+import type { Replication } from './replication.js';
 import { SlotDropper } from './slotDropper.js';
 
 const BUS_PORT_OFFSET = 10000;
@@ -14,6 +17,8 @@ const BUS_PORT_OFFSET = 10000;
 /** What the cluster needs of its server. */
 export interface ClusterOwner extends ServerPort {
   readonly executor: Executor;
+  readonly clients: Clients;
+  readonly replication: Replication;
   /** A promise can no longer be kept: the server ends. */
   fatal(text: string): void;
 }
@@ -34,10 +39,11 @@ export async function startCluster(server: ClusterOwner): Promise<RunningCluster
         `the bus would need port ${busPort}. Use a client port of at most ${65535 - BUS_PORT_OFFSET}, or set cluster-port.`,
     };
   }
+  const { executor, replication } = server;
   const db = server.store.databases[0];
   const dropper = new SlotDropper({
     db,
-    executor: server.executor,
+    executor,
     monotonicUs: () => server.clock.monotonicUs(),
     isServed: (slot) => isServed(server, slot),
     later: (callback) => setImmediate(callback),
@@ -53,7 +59,15 @@ export async function startCluster(server: ClusterOwner): Promise<RunningCluster
     host: {
       countKeysInSlot: (slot) => db.slotKeyCount(slot),
       isDatabaseEmpty: () => db.size === 0,
-      replicationOffset: () => server.replication.offset,
+      replicationOffset: () => replication.offset,
+      masterSilentMs: () => replication.masterSilentMs,
+      follow: (host, port) => replication.follow({ host, port }),
+      unfollow: (flush) => unfollow(server, flush),
+      pauseWrites: (forMs) => server.clients.pauseForFailover(forMs),
+      resumeWrites: () => {
+        executor.pause.failoverUntilMs = 0;
+        server.clients.resumeAfterFailover();
+      },
       log: (level, text) => server.log(level, text),
       stateChanged: () => undefined,
       dropSlots: (slots) => dropper.drop(slots),
@@ -62,13 +76,23 @@ export async function startCluster(server: ClusterOwner): Promise<RunningCluster
         dropShardChannels(server);
       },
       published: (channel, message, sharded) => {
-        server.executor.pubsub.publish(channel, 0, channel.length, message, 0, message.length, sharded);
+        executor.pubsub.publish(channel, 0, channel.length, message, 0, message.length, sharded);
       },
       fatal: (text) => server.fatal(text),
     },
   });
   if ('error' in io) return io;
+  replication.onProgress = () => io.replicated();
   return { port: io, stop: () => io.close() };
+}
+
+/** We are a master now; after CLUSTER RESET an empty one. */
+function unfollow({ replication, executor, store }: ClusterOwner, flush: boolean): void {
+  replication.promote();
+  if (!flush) return;
+  executor.flushed(undefined);
+  store.clear();
+  executor.propagation.feed(0, ArgVector.from(['FLUSHALL']));
 }
 
 /** What the core reads of the configuration, at the moment it needs it. */
@@ -85,6 +109,15 @@ function settings({ values }: Config, busPort: number): ClusterSettings {
     },
     get replicaNoFailover() {
       return values['cluster-replica-no-failover'];
+    },
+    get replicaValidityFactor() {
+      return values['cluster-replica-validity-factor'];
+    },
+    get pingReplicaPeriodMs() {
+      return values['repl-ping-replica-period'] * 1000;
+    },
+    get migrationBarrier() {
+      return values['cluster-migration-barrier'];
     },
     get announceIp() {
       return values['cluster-announce-ip'];
@@ -111,6 +144,8 @@ function settings({ values }: Config, busPort: number): ClusterSettings {
  * sees them.
  */
 export function claimLoadedSlots(server: ClusterOwner, cluster: ClusterPort): void {
+  // A replica's keys are its master's to look after.
+  if (!cluster.core.myself.isMaster) return;
   const db = server.store.databases[0];
   for (let slot = 0; slot < SLOT_COUNT; slot++) {
     if (db.slotKeyCount(slot) === 0 || cluster.core.isMine(slot)) continue;

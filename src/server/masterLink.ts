@@ -73,12 +73,20 @@ export class MasterLink {
   #downSinceMs = 0;
   #isStopped = false;
 
-  /** `isKnown`: our data is what the history says, and the stream's database is `dbIndex`. */
-  constructor(host: MasterLinkHost, address: MasterAddress, isKnown: boolean, dbIndex: number) {
+  /**
+   * `isKnown`: our data is what the history says, and the stream's database is `dbIndex`. `downSinceMs`: of the link that
+   * this one takes over from.
+   */
+  constructor(
+    host: MasterLinkHost,
+    address: MasterAddress,
+    { isKnown, dbIndex, downSinceMs }: { isKnown: boolean; dbIndex: number; downSinceMs: number },
+  ) {
     this.#host = host;
     this.address = address;
     this.#isKnown = isKnown;
     this.#dbIndex = dbIndex;
+    this.#downSinceMs = downSinceMs;
   }
 
   /** The database that the stream is in; undefined while our data is no part of any history. */
@@ -90,6 +98,17 @@ export class MasterLink {
   /** What was done of the stream; -1 while there is none. */
   get offset(): number {
     return this.#isKnown ? this.#host.history.offset + (this.#stream?.unpassedBytes ?? 0) : -1;
+  }
+
+  /** Since when the link, or the one to the master before, is down; 0 while it is up, and when there never was one. */
+  get downSinceMs(): number {
+    return this.state === 'connected' ? this.#nowMs() : this.#downSinceMs;
+  }
+
+  /** How long nothing has come from the master; Infinity when nothing ever did. */
+  get silentMs(): number {
+    if (this.state === 'connected') return this.#nowMs() - this.#lastIoMs;
+    return this.#downSinceMs === 0 ? Number.POSITIVE_INFINITY : this.#nowMs() - this.#downSinceMs;
   }
 
   facts(): MasterFacts {

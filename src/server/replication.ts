@@ -31,6 +31,7 @@ import { MasterLink, type MasterLinkHost } from './masterLink.js';
 import { PlannedFailover } from './plannedFailover.js';
 import type { Rdb } from './rdb.js';
 import { Replicas } from './replicas.js';
+import { GATE_DIRECTIVES, setReplicationGates } from './replicationGates.js';
 import type { Snapshots } from './snapshots.js';
 import { WriteStream } from './writeStream.js';
 
@@ -61,7 +62,10 @@ export class Replication implements ReplicationPort {
   #wantsAcks = false;
   #seconds = 1;
   #lastSecondMs: number;
+  #isStarted = false;
   #isStopped = false;
+  /** More of the stream has been applied, or written. */
+  onProgress: () => void = () => {};
 
   constructor(host: ReplicationHost) {
     this.#host = host;
@@ -94,12 +98,7 @@ export class Replication implements ReplicationPort {
       stream.backlog?.resize(bytes);
       this.#trim();
     });
-    for (const name of ['replica-read-only', 'replica-serve-stale-data'] as const) {
-      config.onChange(name, () => this.#changed());
-    }
-    for (const name of ['min-replicas-to-write', 'min-replicas-max-lag'] as const) {
-      config.onChange(name, () => this.#changed());
-    }
+    for (const name of GATE_DIRECTIVES) config.onChange(name, () => this.#changed());
   }
 
   // ---------------------------------------------------------------- facts
@@ -122,6 +121,10 @@ export class Replication implements ReplicationPort {
 
   get master(): MasterFacts | undefined {
     return this.#link?.facts();
+  }
+
+  get masterSilentMs(): number {
+    return this.#link?.silentMs ?? Number.POSITIVE_INFINITY;
   }
 
   get replicaFacts(): readonly ReplicaFacts[] {
@@ -169,8 +172,7 @@ export class Replication implements ReplicationPort {
           : this.#stream.selectedDb
         : this.#link.streamDb;
     if (db === undefined) return [];
-    const fields = ['repl-stream-db', String(Math.max(0, db)), 'repl-id', this.id, 'repl-offset', String(this.offset)];
-    return fields;
+    return ['repl-stream-db', String(Math.max(0, db)), 'repl-id', this.id, 'repl-offset', String(this.offset)];
   }
 
   // ---------------------------------------------------------------- life
@@ -179,12 +181,13 @@ export class Replication implements ReplicationPort {
   start(aux: ReadonlyMap<string, string>): void {
     const { replicaof } = this.#host.config.values;
     const saved = savedHistory(aux);
+    this.#isStarted = true;
     if (replicaof === undefined) {
       if (saved !== undefined) this.#resumeAsMaster(saved);
       return this.#changed();
     }
     if (saved !== undefined) this.#history.adopt(saved.id, saved.offset);
-    this.#connect(replicaof, saved !== undefined, saved?.db ?? 0);
+    this.#connect(replicaof, { isKnown: saved !== undefined, dbIndex: saved?.db ?? 0, downSinceMs: 0 });
   }
 
   /** Replicas that followed us before may go on. */
@@ -215,6 +218,7 @@ export class Replication implements ReplicationPort {
     this.#stream.settle();
     this.replicas.pump();
     this.#trim();
+    this.onProgress();
   }
 
   /** Ten times a second. */
@@ -239,7 +243,7 @@ export class Replication implements ReplicationPort {
   #everySecond(nowMs: number): void {
     const { values } = this.#host.config;
     this.#link?.tick();
-    const mayPing = this.#link === undefined && !this.#failover.active;
+    const mayPing = this.#link === undefined && !this.#host.executor.pause.holdsStreamAt(nowMs);
     if (this.#seconds++ % values['repl-ping-replica-period'] === 0 && mayPing && this.replicas.count > 0)
       this.#stream.say('PING');
     this.replicas.tick();
@@ -341,7 +345,8 @@ export class Replication implements ReplicationPort {
 
   #askForAcks(): void {
     this.#wantsAcks = false;
-    if (this.#link === undefined && this.replicas.count > 0) this.#stream.say('REPLCONF', 'GETACK', '*');
+    if (this.#link !== undefined || this.#host.executor.pause.holdsStreamAt(this.#nowMs())) return;
+    if (this.replicas.count > 0) this.#stream.say('REPLCONF', 'GETACK', '*');
   }
 
   /** Replicas got further, came or went. */
@@ -353,20 +358,23 @@ export class Replication implements ReplicationPort {
   // ---------------------------------------------------------------- following a master
 
   follow(address: MasterAddress): void {
+    noteMaster(this.#host.config, address);
+    // Before the start, of a cluster's replica: once the data is loaded.
+    if (!this.#isStarted) return;
     const { executor } = this.#host;
-    const wasMaster = this.#link === undefined;
+    const before = this.#link;
     this.#stream.settle();
     executor.propagation.remove(this.#stream);
-    const streamDb = this.#link?.streamDb;
+    const { streamDb, downSinceMs = 0 } = before ?? {};
     this.#leaveMaster();
-    noteMaster(this.#host.config, address);
     // What we have written ourselves is known to whoever has taken over from us.
-    this.#connect(address, wasMaster || streamDb !== undefined, streamDb ?? 0);
+    const isKnown = before === undefined || streamDb !== undefined;
+    this.#connect(address, { isKnown, dbIndex: streamDb ?? 0, downSinceMs });
     this.#endWaits();
   }
 
-  #connect(address: MasterAddress, isKnown: boolean, dbIndex: number): void {
-    this.#link = new MasterLink(this.#linkHost(), address, isKnown, dbIndex);
+  #connect(address: MasterAddress, from: { isKnown: boolean; dbIndex: number; downSinceMs: number }): void {
+    this.#link = new MasterLink(this.#linkHost(), address, from);
     this.#changed();
     this.#link.connect();
   }
@@ -378,9 +386,9 @@ export class Replication implements ReplicationPort {
   }
 
   promote(): void {
+    noteMaster(this.#host.config, undefined);
     if (this.#link === undefined) return;
     this.#leaveMaster();
-    noteMaster(this.#host.config, undefined);
     this.#history.fork(newId());
     this.#log(
       'warning',
@@ -472,18 +480,7 @@ export class Replication implements ReplicationPort {
   // ---------------------------------------------------------------- gates
 
   #changed(): void {
-    const { executor, config } = this.#host;
-    const { values } = config;
-    const link = this.#link;
-    executor.following = link !== undefined;
-    executor.writableReplica = link !== undefined && !values['replica-read-only'];
-    if (link === undefined) executor.ownExpires.clear();
-    const gates = executor.replication;
-    gates.readOnly = link !== undefined && values['replica-read-only'];
-    gates.masterDown = link !== undefined && link.state !== 'connected' && !values['replica-serve-stale-data'];
-    const { 'min-replicas-to-write': wanted, 'min-replicas-max-lag': maxLag } = values;
-    gates.fewReplicas = link === undefined && wanted > 0 && maxLag > 0 && this.goodReplicas < wanted;
-    this.#host.refreshGates();
+    setReplicationGates(this.#host, this.#link?.state, this.goodReplicas);
   }
 
   #nowMs(): number {

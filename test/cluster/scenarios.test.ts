@@ -347,6 +347,8 @@ describe('voting', () => {
     const sim = SimCluster.joined({ nodes: 3, nodeTimeoutMs: TIMEOUT_MS });
     const [master, voter] = sim.nodes;
     const replica = sim.addNode();
+    // It asks only when it is told to.
+    replica.config.replicaNoFailover = true;
     sim.meet(replica, voter);
     sim.runUntil(() => sim.converged(), 10_000, 'the replica joins');
     const { myself, state } = replica.core;

@@ -43,6 +43,12 @@ export class SimNode {
   /** The text of nodes.conf as it is on disk. */
   disk: string | undefined = undefined;
   droppedSlots: number[] = [];
+  /** The replication offset: a master's grows by hand, a replica's becomes its master's with each tick that reaches it. */
+  offset = 0;
+  /** Address of the master we were told to follow. */
+  following: string | undefined = undefined;
+  heardOfMasterAtMs = 0;
+  paused = false;
 
   constructor(ip: string, nodeTimeoutMs: number) {
     this.ip = ip;
@@ -51,6 +57,9 @@ export class SimNode {
       requireFullCoverage: true,
       allowReplicaMigration: true,
       replicaNoFailover: false,
+      replicaValidityFactor: 10,
+      pingReplicaPeriodMs: 10_000,
+      migrationBarrier: 1,
       announceIp: '',
       announceHostname: '',
       announcedPort: PORT,
@@ -97,6 +106,34 @@ export class SimCluster {
     return sim;
   }
 
+  /** The same, with replicas for each master, spread in order: node n of the replicas follows master n. */
+  static withReplicas(options: {
+    masters: number;
+    replicas: number;
+    seed?: number;
+    nodeTimeoutMs?: number;
+  }): SimCluster {
+    const { masters, replicas, ...rest } = options;
+    const sim = SimCluster.joined({ nodes: masters, ...rest });
+    for (let i = 0; i < replicas; i++) sim.addReplica(sim.nodes[i % masters]);
+    sim.runUntil(() => sim.converged(), 30_000, 'the replicas are known');
+    return sim;
+  }
+
+  addReplica(master: SimNode): SimNode {
+    const replica = this.addNode();
+    this.meet(replica, this.nodes[0]);
+    this.runUntil(() => replica.core.findNode(master.id) !== undefined, 10_000, 'the new node knows its master');
+    const reply = this.admin(replica, { kind: 'replicate', id: master.id });
+    if (reply !== 'OK') throw new Error(reply);
+    this.runUntil(
+      () => this.nodes.every((node) => !node.alive || node.core.findNode(replica.id)?.master?.id === master.id),
+      10_000,
+      'everybody knows the replica',
+    );
+    return replica;
+  }
+
   addNode(): SimNode {
     const node = new SimNode(`10.0.0.${this.nodes.length + 1}`, this.#nodeTimeoutMs);
     this.nodes.push(node);
@@ -111,8 +148,8 @@ export class SimCluster {
       newNodeId: () => Array.from({ length: 40 }, () => this.random.below(16).toString(16)).join(''),
       countKeysInSlot: (slot) => node.keysInSlot.get(slot) ?? 0,
       isDatabaseEmpty: () => node.keysInSlot.size === 0,
-      replicationOffset: () => 0,
-      replication: false,
+      replicationOffset: () => node.offset,
+      masterSilentMs: () => this.nowMs - node.heardOfMasterAtMs,
     };
     const loaded = node.disk === undefined ? undefined : parseNodesConf(node.disk, this.nowMs);
     if (loaded !== undefined && 'reason' in loaded) throw new Error(`line ${loaded.line}: ${loaded.reason}`);
@@ -122,10 +159,20 @@ export class SimCluster {
     this.#carryOut(node, core.start(this.nowMs));
     const tick = (): void => {
       if (node.core !== core || !node.alive) return;
+      this.#replicate(node);
       this.#step(node, { kind: 'tick' });
       this.#at(TICK_MS, tick);
     };
     this.#at(1 + this.random.below(TICK_MS), tick);
+  }
+
+  /** Takes all that its master has, if it can reach it. */
+  #replicate(node: SimNode): void {
+    const master = this.nodes.find(({ ip, alive }) => alive && ip === node.following);
+    if (master === undefined || !this.reachable(node, master)) return;
+    node.offset = master.offset;
+    node.heardOfMasterAtMs = this.nowMs;
+    if (node.core.awaitsOffset) this.#step(node, { kind: 'replicated' });
   }
 
   // ------------------------------------------------------------------------------------------------ time
@@ -225,7 +272,10 @@ export class SimCluster {
       for (const node of nodes) {
         const seen = viewer.core.findNode(node.id);
         if (seen === undefined || seen.isUnreachable || seen.ip !== node.ip) return false;
-        if (seen.configEpoch !== node.core.myself.configEpoch) return false;
+        // A replica shows its master's, which is compared there.
+        if (seen.master?.id !== node.core.myself.master?.id || seen.isMaster !== node.core.myself.isMaster)
+          return false;
+        if (seen.isMaster && seen.configEpoch !== node.core.myself.configEpoch) return false;
       }
     }
     return others.every((state) => state.owners.every((owner, slot) => owner?.id === first.owners[slot]?.id));
@@ -253,6 +303,10 @@ export class SimCluster {
         if (connection !== undefined) this.#close(connection, node, 'closed');
       } else if (effect.kind === 'log') node.log.push(effect.text);
       else if (effect.kind === 'dropSlots') node.droppedSlots.push(...effect.slots);
+      else if (effect.kind === 'follow') node.following = effect.ip;
+      else if (effect.kind === 'unfollow') node.following = undefined;
+      else if (effect.kind === 'pauseWrites') node.paused = true;
+      else if (effect.kind === 'resumeWrites') node.paused = false;
     });
   }
 

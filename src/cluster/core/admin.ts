@@ -1,11 +1,13 @@
 /** The CLUSTER subcommands that change something. Replies and their order are those of Redis. */
 import { SLOT_COUNT } from '../../base/crc16.js';
 import { parseIp } from './address.js';
-import { bumpConfigEpoch, followNode } from './claims.js';
+import { bumpConfigEpoch, followNewOwner } from './claims.js';
 import type { CoreContext } from './context.js';
 import { broadcastPong } from './gossip.js';
+import { type FailoverMode, startManualFailover } from './manualFailover.js';
 import { parseCount } from './nodesConf.js';
 import { BUS_PORT_OFFSET, NODE_HANDSHAKE, NODE_MEET } from './protocol.js';
+import { becomeMaster, becomeReplicaOf } from './role.js';
 
 /** Numbers stay text: the core parses them, so that errors come in Redis's order with Redis's words. */
 export type AdminCommand =
@@ -17,6 +19,9 @@ export type AdminCommand =
   /** What follows SETSLOT: slot, action, and for all actions but STABLE a node id. */
   | { readonly kind: 'setSlot'; readonly args: readonly string[] }
   | { readonly kind: 'forget'; readonly id: string }
+  | { readonly kind: 'replicate'; readonly id: string }
+  /** `mode` as given: FORCE, TAKEOVER, or undefined. */
+  | { readonly kind: 'failover'; readonly mode: string | undefined }
   | { readonly kind: 'reset'; readonly hard: boolean }
   | { readonly kind: 'setConfigEpoch'; readonly epoch: string }
   | { readonly kind: 'bumpEpoch' }
@@ -47,6 +52,10 @@ export function runAdmin(ctx: CoreContext, command: AdminCommand): AdminReply {
       return setSlot(ctx, command.args);
     case 'forget':
       return forget(ctx, command.id);
+    case 'replicate':
+      return replicate(ctx, command.id);
+    case 'failover':
+      return failover(ctx, command.mode);
     case 'reset':
       return reset(ctx, command.hard);
     case 'setConfigEpoch':
@@ -91,13 +100,46 @@ function forget(ctx: CoreContext, id: string): AdminReply {
   return OK;
 }
 
+function replicate(ctx: CoreContext, id: string): AdminReply {
+  const { myself, nodes } = ctx.state;
+  const master = nodes.get(id);
+  if (master === undefined) return err(`Unknown node ${id}`);
+  if (master.isMyself) return err("Can't replicate myself");
+  if (master.isReplica) return err('I can only replicate a master, not a replica.');
+  if (myself.isMaster && (myself.slotCount > 0 || !ctx.dependencies.isDatabaseEmpty())) {
+    return err('To set a master the node must be empty and without assigned slots.');
+  }
+  becomeReplicaOf(ctx, master);
+  return OK;
+}
+
+const FAILOVER_MODES: ReadonlyMap<string, FailoverMode> = new Map([
+  ['force', 'force'],
+  ['takeover', 'takeover'],
+]);
+
+function failover(ctx: CoreContext, modeText: string | undefined): AdminReply {
+  const mode = modeText === undefined ? 'wait' : FAILOVER_MODES.get(modeText.toLowerCase());
+  if (mode === undefined) return err('syntax error');
+  const { myself } = ctx.state;
+  if (myself.isMaster) return err('You should send CLUSTER FAILOVER to a replica');
+  const { master } = myself;
+  if (master === undefined) return err("I'm a replica but my master is unknown to me");
+  if (mode === 'wait' && (master.isFailed || master.link === undefined)) {
+    return err('Master is down or failed, please use CLUSTER FAILOVER FORCE');
+  }
+  startManualFailover(ctx, master, mode);
+  return OK;
+}
+
 function reset(ctx: CoreContext, hard: boolean): AdminReply {
   const { state } = ctx;
   const { myself } = state;
   if (myself.isMaster && !ctx.dependencies.isDatabaseEmpty()) {
     return err("CLUSTER RESET can't be called with master nodes containing keys");
   }
-  if (state.turnIntoMaster(myself)) ctx.emit({ kind: 'unfollow', flush: true });
+  becomeMaster(ctx, true);
+  ctx.resetManualFailover();
   state.closeAllSlots();
   for (let slot = 0; slot < SLOT_COUNT; slot++) state.setOwner(slot, undefined);
   for (const node of state.list.slice()) if (!node.isMyself) ctx.removeNode(node);
@@ -219,7 +261,7 @@ function setSlotOwner(ctx: CoreContext, slot: number, id: string): AdminReply {
   state.setOwner(slot, node);
   ctx.persistAndRecompute();
   const leftEmpty = wasMine && !node.isMyself && myself.slotCount === 0;
-  if (leftEmpty && ctx.config.allowReplicaMigration && ctx.dependencies.replication) followNode(ctx, node);
+  if (leftEmpty && ctx.config.allowReplicaMigration) followNewOwner(ctx, node);
   if (node.isMyself && state.importing[slot] !== undefined) {
     // A new epoch makes everyone believe the new owner rather than the old one.
     if (bumpConfigEpoch(ctx)) ctx.log('warning', `configEpoch updated after importing slot ${slot}`);

@@ -3,7 +3,8 @@ import { SLOT_COUNT } from '../../base/crc16.js';
 import type { CoreContext } from './context.js';
 import { encodeUpdate } from './frame.js';
 import type { ClusterNode, Link } from './node.js';
-import { NODE_MASTER, NODE_MIGRATE_TO, NODE_REPLICA, UPDATE } from './protocol.js';
+import { UPDATE } from './protocol.js';
+import { becomeReplicaOf } from './role.js';
 
 function hasBit(bitmap: Uint8Array, slot: number): boolean {
   return (bitmap[slot >> 3] & (1 << (slot & 7))) !== 0;
@@ -44,19 +45,14 @@ export function applyClaim(ctx: CoreContext, claimer: ClusterNode, configEpoch: 
   }
   const leftEmpty = takenFromUs > 0 && ours.slotCount === 0;
   const mayFollow = ctx.config.allowReplicaMigration || claimed === takenFromUs;
-  if (leftEmpty && mayFollow && ctx.dependencies.replication) followNode(ctx, claimer);
+  if (leftEmpty && mayFollow) followNewOwner(ctx, claimer);
   else if (lostWithKeys.length > 0) ctx.emit({ kind: 'dropSlots', slots: lostWithKeys });
 }
 
-/** We lost our last slot, or our master did: replicate the new owner. */
-export function followNode(ctx: CoreContext, master: ClusterNode): void {
-  const { state } = ctx;
-  ctx.log('notice', `Configuration change detected. Reconfiguring myself as a replica of ${master.id}`);
-  state.myself.flags = (state.myself.flags & ~(NODE_MASTER | NODE_MIGRATE_TO)) | NODE_REPLICA;
-  state.closeAllSlots();
-  state.setMaster(state.myself, master);
-  ctx.emit({ kind: 'follow', nodeId: master.id });
-  ctx.persistAndRecompute();
+/** We lost our last slot, or our master did. */
+export function followNewOwner(ctx: CoreContext, owner: ClusterNode): void {
+  ctx.log('notice', `Configuration change detected. Reconfiguring myself as a replica of ${owner.id}`);
+  becomeReplicaOf(ctx, owner);
 }
 
 /**

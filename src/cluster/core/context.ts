@@ -3,10 +3,11 @@
  * collected so far. `finish` closes the step and keeps its one promise: what has to be on disk comes before any send.
  */
 import type { CoreDependencies, Effect, LogLevel } from './effects.js';
+import { Election, ManualFailover } from './failoverState.js';
 import type { FrameHeader } from './frame.js';
 import { ClusterNode, type Link } from './node.js';
 import { printNodesConf } from './nodesConf.js';
-import { MESSAGE_NAMES } from './protocol.js';
+import { MESSAGE_NAMES, MSG_PAUSED } from './protocol.js';
 import type { ClusterState } from './state.js';
 
 export class CoreContext {
@@ -30,6 +31,10 @@ export class CoreContext {
   firstComputedAtMs: number | undefined = undefined;
   /** When we last saw ourselves in a minority. */
   inMinorityAtMs = 0;
+  readonly election = new Election();
+  readonly manual = new ManualFailover();
+  /** The master that the shell was told to replicate; '' for none. */
+  followedId = '';
 
   #effects: Effect[] = [];
   #nextLinkId = 1;
@@ -79,6 +84,12 @@ export class CoreContext {
     return must;
   }
 
+  /** Ends a manual failover, whatever has become of it. */
+  resetManualFailover(): void {
+    if (this.manual.replica !== undefined) this.emit({ kind: 'resumeWrites' });
+    this.manual.reset();
+  }
+
   /** Ends the step: the persist, if any, then everything else in the order in which it was asked for. */
   finish(): Effect[] {
     const effects = this.#effects;
@@ -95,6 +106,7 @@ export class CoreContext {
     const { config, state } = this;
     const { myself } = state;
     const master = myself.master ?? myself;
+    const paused = myself.isMaster && this.manual.active ? MSG_PAUSED : 0;
     return {
       port: config.announcedPort,
       plainPort: config.announcedPlainPort,
@@ -108,7 +120,7 @@ export class CoreContext {
       announcedIp: config.announceIp,
       flags: myself.flags,
       stateOk: this.stateOk,
-      messageFlags,
+      messageFlags: messageFlags | paused,
     };
   }
 

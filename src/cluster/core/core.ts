@@ -14,9 +14,11 @@ import type { CoreDependencies, Effect, Input } from './effects.js';
 import { updateClusterState } from './failure.js';
 import { encodePublish } from './frame.js';
 import { refreshMyself, sendPing } from './gossip.js';
+import { driveManualFailover } from './manualFailover.js';
 import { ClusterNode, type Link } from './node.js';
 import { MEET, NODE_MASTER, NODE_MEET, NODE_MYSELF, PING, PUBLISH, PUBLISH_SHARD } from './protocol.js';
 import { receiveFrame } from './receive.js';
+import { followIfDue } from './role.js';
 import { ClusterState } from './state.js';
 import { tick } from './tick.js';
 
@@ -40,22 +42,9 @@ export class ClusterCore {
     if (this.#isNew) ctx.log('notice', `No cluster configuration found, I'm ${myself.id}`);
     else ctx.log('notice', `Node configuration loaded, I'm ${myself.id}`);
     refreshMyself(ctx);
-    if (!myself.isMaster) this.#startAsReplica();
+    followIfDue(ctx);
     ctx.persistAndRecompute();
     return this.#finish();
-  }
-
-  #startAsReplica(): void {
-    const { master } = this.state.myself;
-    if (this.context.dependencies.replication && master !== undefined) {
-      this.context.emit({ kind: 'follow', nodeId: master.id });
-    } else {
-      this.context.log(
-        'warning',
-        'The cluster configuration has this node as a replica: it starts as an empty master.',
-      );
-      this.state.turnIntoMaster(this.state.myself);
-    }
   }
 
   step(nowMs: number, input: Input): Effect[] {
@@ -77,7 +66,10 @@ export class ClusterCore {
       case 'frame': {
         const link = ctx.links.get(input.link);
         if (link !== undefined) receiveFrame(ctx, link, input.frame);
+        break;
       }
+      case 'replicated':
+        driveManualFailover(ctx);
     }
     return this.#finish();
   }
@@ -100,6 +92,16 @@ export class ClusterCore {
       for (const node of [master, ...master.replicas]) ctx.send(node.link, type, frame);
     } else ctx.broadcast(type, frame);
     return this.#finish();
+  }
+
+  /** A manual failover waits for the `replicated` input. */
+  get awaitsOffset(): boolean {
+    return this.context.manual.awaitsOffset;
+  }
+
+  /** A manual failover is under way, in which we are master: nothing of ours may enter the replication stream. */
+  get isHandingOver(): boolean {
+    return this.context.manual.replica !== undefined;
   }
 
   /** For an incoming connection; outgoing ones get theirs with the connect effect. */

@@ -10,7 +10,9 @@ export type Input =
   /** A connection ended, or could not be made. Ids the core has already dropped are ignored. */
   | { readonly kind: 'closed'; readonly link: number; readonly reason: string }
   /** One whole frame arrived. The bytes are read within the step only. */
-  | { readonly kind: 'frame'; readonly link: number; readonly frame: Uint8Array };
+  | { readonly kind: 'frame'; readonly link: number; readonly frame: Uint8Array }
+  /** More of the master's stream has been applied. Due only while {@link ClusterCore.awaitsOffset}. */
+  | { readonly kind: 'replicated' };
 
 export type LogLevel = 'debug' | 'verbose' | 'notice' | 'warning';
 
@@ -29,10 +31,13 @@ export type Effect =
   | { readonly kind: 'stateChanged'; readonly ok: boolean }
   /** Slots that we lost while other slots stay with us: the keys in them must go. */
   | { readonly kind: 'dropSlots'; readonly slots: readonly number[] }
-  /** Become a replica of that node (only with {@link CoreDependencies.replication}). */
-  | { readonly kind: 'follow'; readonly nodeId: string }
-  /** Stop replicating and empty the database (CLUSTER RESET on a replica). */
+  /** Become a replica of that node, or look for it at a new address. */
+  | { readonly kind: 'follow'; readonly nodeId: string; readonly ip: string; readonly port: number }
+  /** Stop replicating: we are a master now. With `flush` (CLUSTER RESET) the database is emptied. */
   | { readonly kind: 'unfollow'; readonly flush: boolean }
+  /** A replica is about to take over: hold writes back, until `resumeWrites` or so long. */
+  | { readonly kind: 'pauseWrites'; readonly forMs: number }
+  | { readonly kind: 'resumeWrites' }
   /** A PUBLISH or PUBLISHSHARD message of another node; the ranges are only valid within the step. */
   | {
       readonly kind: 'published';
@@ -50,6 +55,12 @@ export interface CoreConfig {
   readonly requireFullCoverage: boolean;
   readonly allowReplicaMigration: boolean;
   readonly replicaNoFailover: boolean;
+  /** cluster-replica-validity-factor; 0: data is never too old for a failover. */
+  readonly replicaValidityFactor: number;
+  /** repl-ping-replica-period. */
+  readonly pingReplicaPeriodMs: number;
+  /** cluster-migration-barrier: how many working replicas a master keeps. */
+  readonly migrationBarrier: number;
   /** '' unless cluster-announce-ip is set; likewise the next. */
   readonly announceIp: string;
   readonly announceHostname: string;
@@ -71,6 +82,6 @@ export interface CoreDependencies {
   isDatabaseEmpty(): boolean;
   /** Our replication offset as announced in frame headers. */
   replicationOffset(): number;
-  /** True when the shell carries out `follow` and `unfollow`. While false a master without slots stays a master. */
-  readonly replication: boolean;
+  /** How long our master has not been heard of: since its last word, or since the link broke. Infinity without any. */
+  masterSilentMs(): number;
 }

@@ -54,6 +54,13 @@ export function broadcastPong(ctx: CoreContext): void {
   }
 }
 
+/** To the other replicas of our master. */
+export function broadcastPongToReplicas(ctx: CoreContext): void {
+  for (const node of ctx.state.myself.master?.replicas ?? []) {
+    if (!node.isMyself && node.link !== undefined) sendPing(ctx, node.link, PONG);
+  }
+}
+
 /**
  * A tenth of the members, at random, so that within two node timeouts every failing node is reported by enough masters
  * to reach a majority; and all that look unreachable, so that a failure spreads faster than that.
@@ -133,7 +140,7 @@ function updateKnown(ctx: CoreContext, sender: ClusterNode | undefined, node: Cl
   if (node.isUnreachable && !entryDown && (entry.flags & NODE_NOADDR) === 0 && entry.ip !== '') {
     if (node.ip !== entry.ip || node.port !== entry.port || node.busPort !== entry.busPort) {
       ctx.closeLink(node.link);
-      setAddress(node, entry.ip, entry.port, entry.plainPort, entry.busPort);
+      setAddress(ctx, node, entry.ip, entry.port, entry.plainPort, entry.busPort);
       ctx.persist();
     }
   }
@@ -184,16 +191,24 @@ export function updateAddress(ctx: CoreContext, node: ClusterNode, link: Link, h
   const { port, plainPort, busPort } = header;
   if (node.ip === ip && node.port === port && node.plainPort === plainPort && node.busPort === busPort) return false;
   ctx.closeLink(node.link);
-  setAddress(node, ip, port, plainPort, busPort);
+  setAddress(ctx, node, ip, port, plainPort, busPort);
   ctx.log('warning', `Address updated for node ${node.id}, now ${ip}:${port}`);
-  if (ctx.state.myself.master === node) ctx.emit({ kind: 'follow', nodeId: node.id });
   return true;
 }
 
-function setAddress(node: ClusterNode, ip: string, port: number, plainPort: number, busPort: number): void {
+function setAddress(
+  ctx: CoreContext,
+  node: ClusterNode,
+  ip: string,
+  port: number,
+  plainPort: number,
+  busPort: number,
+): void {
   node.ip = ip;
   node.port = port;
   node.plainPort = plainPort;
   node.busPort = busPort;
   node.flags &= ~NODE_NOADDR;
+  // Our master: the next tick follows it to its new address.
+  if (ctx.followedId === node.id) ctx.followedId = '';
 }

@@ -59,6 +59,8 @@ export class ClusterNode {
   /** When we last voted for a replica of this master. */
   votedAtMs = 0;
   replicationOffset = 0;
+  /** Since when this master is without replicas, though it had some; 0 while it is not. */
+  orphanedSinceMs = 0;
   /** Masters that report this node as unreachable, with the time of their last report. */
   readonly failureReports = new Map<ClusterNode, number>();
   /** The link we opened. */

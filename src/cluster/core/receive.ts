@@ -1,14 +1,18 @@
 /** What a frame from another node does to our view. */
 import { applyClaim, correctStaleClaim, resolveEpochCollision } from './claims.js';
 import type { CoreContext } from './context.js';
+import { receiveVote } from './election.js';
 import { markFailed, reachableAgain } from './failure.js';
 import { decodeFrame, type Frame, type FrameBody, type FrameHeader } from './frame.js';
 import { learnFromExtensions, learnFromGossip, sendPing, updateAddress } from './gossip.js';
+import { notePausedMaster, receiveManualFailover } from './manualFailover.js';
 import type { ClusterNode, Link } from './node.js';
 import {
+  AUTH_ACK,
   AUTH_REQUEST,
   MEET,
   MESSAGE_NAMES,
+  MFSTART,
   NODE_HANDSHAKE,
   NODE_MASTER,
   NODE_MEET,
@@ -61,6 +65,7 @@ function noteSender(ctx: CoreContext, sender: ClusterNode, header: FrameHeader):
     ctx.persist();
   }
   sender.replicationOffset = header.replicationOffset;
+  notePausedMaster(ctx, sender, header);
 }
 
 function dispatch(ctx: CoreContext, link: Link, frame: Frame, sender: ClusterNode | undefined): void {
@@ -73,6 +78,8 @@ function dispatch(ctx: CoreContext, link: Link, frame: Frame, sender: ClusterNod
   } else if (body.kind === 'fail') receiveFail(ctx, sender, body.nodeId);
   else if (body.kind === 'update') receiveUpdate(ctx, body.nodeId, body.configEpoch, body.slots);
   else if (type === AUTH_REQUEST) voteIfDue(ctx, sender, header);
+  else if (type === AUTH_ACK) receiveVote(ctx, sender, header);
+  else if (type === MFSTART) receiveManualFailover(ctx, sender, link);
   else if (body.kind === 'publish') {
     const { channel, message } = body;
     ctx.emit({ kind: 'published', sharded: type === PUBLISH_SHARD, channel, message });

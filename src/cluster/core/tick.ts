@@ -1,10 +1,14 @@
 /** What a node does by itself, ten times a second: connect, ping, and notice who does not answer. */
 import type { CoreContext } from './context.js';
 import { TICK_MS } from './effects.js';
+import { driveElection } from './election.js';
 import { markPossiblyFailed } from './failure.js';
 import { refreshMyself, sendPing } from './gossip.js';
+import { driveManualFailover, endManualFailoverIfLate } from './manualFailover.js';
 import type { ClusterNode } from './node.js';
 import { NODE_HANDSHAKE, NODE_MYSELF, NODE_NOADDR, PING } from './protocol.js';
+import { migrateIfDue } from './replicaMigration.js';
+import { followIfDue, leaveSubReplica } from './role.js';
 
 const TICKS_PER_PING = 1000 / TICK_MS;
 const PING_CANDIDATES = 5;
@@ -16,7 +20,17 @@ export function tick(ctx: CoreContext): void {
   if (++ctx.ticks % TICKS_PER_PING === 0) pingQuietest(ctx);
   // A copy: a node that fails may be removed meanwhile.
   for (const node of ctx.state.list.slice()) checkNode(ctx, node);
+  endManualFailoverIfLate(ctx);
+  if (ctx.state.myself.isReplica) tickAsReplica(ctx);
   if (!ctx.stateOk) ctx.recompute();
+}
+
+function tickAsReplica(ctx: CoreContext): void {
+  leaveSubReplica(ctx);
+  followIfDue(ctx);
+  driveManualFailover(ctx);
+  driveElection(ctx);
+  migrateIfDue(ctx);
 }
 
 /** Dials everyone we have no link to, and gives up on handshakes that got no answer. */
@@ -55,6 +69,11 @@ function checkNode(ctx: CoreContext, node: ClusterNode): void {
     if (sincePingMs > timeoutMs / 2 && sinceDataMs > timeoutMs / 2) ctx.closeLink(node.link);
   }
   if (node.link !== undefined && !waiting && ctx.nowMs - node.pongReceivedMs > timeoutMs / 2) {
+    sendPing(ctx, node.link, PING);
+    return;
+  }
+  // It wants our place, and waits for the offset at which we have paused.
+  if (node.link !== undefined && ctx.manual.replica === node) {
     sendPing(ctx, node.link, PING);
     return;
   }

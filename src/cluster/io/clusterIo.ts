@@ -32,6 +32,13 @@ export interface ClusterHost {
   countKeysInSlot(slot: number): number;
   isDatabaseEmpty(): boolean;
   replicationOffset(): number;
+  masterSilentMs(): number;
+  /** Replicate that node from now on. */
+  follow(ip: string, port: number): void;
+  /** Replicate nobody; with `flush` drop the data as well. */
+  unfollow(flush: boolean): void;
+  pauseWrites(forMs: number): void;
+  resumeWrites(): void;
   log(level: LogLevel, text: string): void;
   stateChanged(ok: boolean): void;
   /** nodes.conf has changed: slots may have other owners now. */
@@ -137,6 +144,11 @@ export class ClusterIo {
     this.#carryOut(this.core.publish(this.#nowMs(), channel, message, sharded));
   }
 
+  /** More of the master's stream has been applied. */
+  replicated(): void {
+    if (this.core.awaitsOffset) this.#step({ kind: 'replicated' });
+  }
+
   links(): BusLinkInfo[] {
     return knownLinks(this.core).map((link) => {
       const queued = this.#sockets.get(link.id)?.queuedBytes ?? 0;
@@ -206,9 +218,13 @@ export class ClusterIo {
       case 'published':
         return host.published(effect.channel, effect.message, effect.sharded);
       case 'follow':
+        return host.follow(effect.ip, effect.port);
       case 'unfollow':
-        // Only asked for where CoreDependencies.replication is true.
-        return;
+        return host.unfollow(effect.flush);
+      case 'pauseWrites':
+        return host.pauseWrites(effect.forMs);
+      case 'resumeWrites':
+        return host.resumeWrites();
     }
   }
 
@@ -266,7 +282,7 @@ function coreDependencies({ host, random, settings }: ClusterIoOptions): CoreDep
     countKeysInSlot: (slot) => host.countKeysInSlot(slot),
     isDatabaseEmpty: () => host.isDatabaseEmpty(),
     replicationOffset: () => host.replicationOffset(),
-    replication: false,
+    masterSilentMs: () => host.masterSilentMs(),
   };
 }
 

@@ -78,6 +78,31 @@ export const clusterAdminCommands: readonly Command[] = [
     (ctx, cluster) => ranges(ctx, cluster, 'delSlotsRange'),
   ),
   clusterSubcommand(
+    'failover',
+    -2,
+    '3.0.0',
+    CHANGES,
+    {
+      summary: "Makes this replica take its master's place.",
+      complexity: 'O(1)',
+      arguments: [
+        {
+          name: 'options',
+          type: 'oneof',
+          flags: ['optional'],
+          arguments: [
+            { name: 'force', type: 'pure-token', token: 'FORCE' },
+            { name: 'takeover', type: 'pure-token', token: 'TAKEOVER' },
+          ],
+        },
+      ],
+    },
+    (ctx, cluster) => {
+      if (ctx.argc > 3) return ctx.reply.error(unknownSubcommandOrArity(ctx));
+      run(ctx, cluster, { kind: 'failover', mode: ctx.argc === 3 ? ctx.argText(2) : undefined });
+    },
+  ),
+  clusterSubcommand(
     'flushslots',
     2,
     '3.0.0',
@@ -113,6 +138,14 @@ export const clusterAdminCommands: readonly Command[] = [
       const busPort = ctx.argc === 5 ? ctx.argText(4) : undefined;
       run(ctx, cluster, { kind: 'meet', ip: ctx.argText(2), port: ctx.argText(3), busPort });
     },
+  ),
+  clusterSubcommand(
+    'replicate',
+    3,
+    '3.0.0',
+    CHANGES,
+    { summary: 'Makes this node a replica of a master.', complexity: 'O(1)', arguments: [NODE_ID] },
+    (ctx, cluster) => run(ctx, cluster, { kind: 'replicate', id: ctx.argText(2) }),
   ),
   clusterSubcommand(
     'reset',
