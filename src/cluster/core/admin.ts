@@ -215,7 +215,7 @@ function flushSlots(ctx: CoreContext): AdminReply {
 
 function setSlot(ctx: CoreContext, args: readonly string[]): AdminReply {
   const { state } = ctx;
-  if (state.myself.isReplica) return err('You can use SETSLOT only with masters.');
+  if (state.myself.isReplica) return err('Please use SETSLOT only with masters.');
   const [slotText, actionText = '', id = ''] = args;
   const slot = parseSlot(slotText);
   if (slot === undefined) return err('Invalid or out of range slot');

@@ -6,6 +6,7 @@
  *     @server cluster          one cluster node without slots
  *     @server cluster-full     one cluster node with all slots
  *     @server cluster-two      two nodes, a with slots 0-8191 and b with the rest
+ *     @server cluster-replica  two nodes, a with all slots and b as its replica
  */
 import { textOf } from '../../support/notation.js';
 import type { RunningServer } from '../../support/process.js';
@@ -23,8 +24,11 @@ export class SpecNode {
   /** CONFIG GET * after the start, to put back what a case has changed. */
   #config = new Map<string, string>();
 
-  constructor(server: RunningServer) {
+  readonly #isReplica: boolean;
+
+  constructor(server: RunningServer, isReplica = false) {
     this.server = server;
+    this.#isReplica = isReplica;
   }
 
   /**
@@ -37,6 +41,7 @@ export class SpecNode {
     if (this.#admin === undefined || answer === undefined || answer.type === 'closed') {
       this.#admin = await RawClient.connect(this.server.port);
       await this.#admin.call('CLIENT', 'NO-EVICT', 'ON');
+      if (this.#isReplica) await this.#admin.call('READONLY');
     }
     return this.#admin;
   }
@@ -129,12 +134,16 @@ export class TopologyPool {
   async #build(name: string): Promise<Topology> {
     const clustered = name.startsWith('cluster');
     const args = clustered ? CLUSTER : name === 'default' ? [] : splitArgs(name);
-    const count = name === 'cluster-two' ? 2 : 1;
+    const replicated = name === 'cluster-replica';
+    const count = name === 'cluster-two' || replicated ? 2 : 1;
     const starts = Array.from({ length: count }, () => this.#start([...COMMON, ...args]));
     const nodes = new Map<string, SpecNode>();
-    for (const [i, started] of starts.entries()) nodes.set('abcd'[i] as string, new SpecNode(await started));
+    for (const [i, started] of starts.entries()) {
+      nodes.set('abcd'[i] as string, new SpecNode(await started, replicated && i === 1));
+    }
     if (name === 'cluster-full') await assignSlots(nodes, [['a', '0', '16383']]);
     if (name === 'cluster-two') await joinTwo(nodes);
+    if (replicated) await joinReplica(nodes);
     for (const node of nodes.values()) await node.remember();
     const databases = clustered ? 1 : Number(nodes.get('a')?.directive('databases') ?? 16);
     return new Topology(nodes, await variablesOf(nodes, clustered), databases);
@@ -157,6 +166,27 @@ async function joinTwo(nodes: ReadonlyMap<string, SpecNode>): Promise<void> {
     ['a', '0', '8191'],
     ['b', '8192', '16383'],
   ]);
+}
+
+async function joinReplica(nodes: ReadonlyMap<string, SpecNode>): Promise<void> {
+  const a = await adminOf(nodes, 'a');
+  const b = await adminOf(nodes, 'b');
+  await expectOk(a, ['CONFIG', 'SET', 'repl-diskless-sync-delay', '0']);
+  await expectOk(b, ['CONFIG', 'SET', 'repl-diskless-sync-delay', '0']);
+  await expectOk(b, ['CLUSTER', 'SET-CONFIG-EPOCH', '2']);
+  await expectOk(a, ['CLUSTER', 'MEET', '127.0.0.1', String(nodes.get('b')?.server.port)]);
+  await assignSlots(nodes, [['a', '0', '16383']]);
+  await expectOk(b, ['CLUSTER', 'REPLICATE', textOf(await a.call('CLUSTER', 'MYID'))]);
+  await until(async () => textOf(await b.call('INFO', 'replication')).includes('master_link_status:up'));
+  await until(async () => / slave /.test(textOf(await a.call('CLUSTER', 'NODES'))));
+}
+
+async function until(condition: () => Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + 20_000;
+  while (!(await condition())) {
+    if (Date.now() > deadline) throw new Error('the cluster of the specs did not come up');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
 }
 
 async function untilClusterOk(node: SpecNode): Promise<void> {
