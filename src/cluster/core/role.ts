@@ -21,6 +21,8 @@ export function becomeReplicaOf(ctx: CoreContext, master: ClusterNode): void {
   ctx.election.reset();
   followAddress(ctx);
   ctx.persistAndRecompute();
+  // Redis lets the next pings tell. Until they have, nobody votes for us, and our master refuses a manual failover.
+  broadcastPong(ctx);
 }
 
 /** Tells the shell where our master is, if we have one and know where: at its first or a new address. */

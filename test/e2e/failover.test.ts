@@ -1,0 +1,134 @@
+/**
+ * Masters and replicas as processes, ours and Redis's own in one cluster: kill -9 and CLUSTER FAILOVER under writes, with
+ * every acknowledged write read back.
+ */
+import { describe, expect, it } from 'vitest';
+import { redisServerOnPath, skipLoudly } from '../support/redis.js';
+import { ClusterNode, clusterPorts, endAfter, join, type TestContext, untilState } from './support/cluster.js';
+import { RecordingClient } from './support/clusterClient.js';
+import { until } from './support/daemon.js';
+
+const hasRedis = redisServerOnPath() !== undefined;
+if (!hasRedis) skipLoudly('failover between our nodes and those of Redis');
+
+/** What a write that was on its way may be behind by when the master is killed. */
+const REPLICATION_LAG_MS = 1000;
+
+interface Shards {
+  readonly nodes: readonly ClusterNode[];
+  readonly masters: readonly ClusterNode[];
+  /** Replica n follows master n. */
+  readonly replicas: readonly ClusterNode[];
+}
+
+/** `kinds`: three masters and their replicas, 'o' one of ours and 'r' one of Redis. */
+async function shards(test: TestContext, kinds: string, nodeTimeoutMs: number): Promise<Shards> {
+  const directives = ['--repl-diskless-sync-delay', '0', '--enable-debug-command', 'yes', '--appendonly', 'no'];
+  directives.push('--cluster-node-timeout', String(nodeTimeoutMs));
+  const ports = await clusterPorts(6);
+  const nodes = endAfter(
+    test,
+    ports.map((port, i) => {
+      const program = kinds[i] === 'r' ? 'redis-server' : undefined;
+      return new ClusterNode({ port, program, more: directives });
+    }),
+  );
+  await Promise.all(nodes.map((node) => node.start()));
+  const masters = nodes.slice(0, 3);
+  const replicas = nodes.slice(3);
+  await join(masters);
+  const [first] = masters as [ClusterNode];
+  for (const replica of replicas) await first.ask('CLUSTER', 'MEET', '127.0.0.1', String(replica.port));
+  for (const [i, replica] of replicas.entries()) await follow(replica, masters[i] as ClusterNode);
+  await untilState(nodes, 'ok');
+  return { nodes, masters, replicas };
+}
+
+async function follow(replica: ClusterNode, master: ClusterNode): Promise<void> {
+  const id = await master.id();
+  await until('the replica knows its master', async () => (await replica.view()).some((line) => line.id === id));
+  expect(await replica.ask('CLUSTER', 'REPLICATE', id)).toBe('OK');
+  await untilSynced(replica, master);
+  const replicaId = await replica.id();
+  await until('the master knows its replica', async () =>
+    (await master.view()).some((line) => line.id === replicaId && line.flags.includes('slave')),
+  );
+}
+
+async function untilSynced(replica: ClusterNode, master: ClusterNode): Promise<void> {
+  await until(`${replica.port} replicates ${master.port}`, async () => {
+    const info = await replica.ask('INFO', 'replication').catch(() => '');
+    return info.includes(`master_port:${master.port}\r\n`) && info.includes('master_link_status:up');
+  });
+}
+
+async function role(node: ClusterNode): Promise<string> {
+  return (await node.view()).find((line) => line.flags.includes('myself'))?.flags.join() ?? '';
+}
+
+/** Waits until both hold the same data. */
+async function untilEqual(a: ClusterNode, b: ClusterNode): Promise<void> {
+  await until(`${a.port} and ${b.port} hold the same`, async () => {
+    const [left, right] = await Promise.all([a.ask('DEBUG', 'DIGEST'), b.ask('DEBUG', 'DIGEST')]);
+    return left === right;
+  });
+}
+
+const KINDS = hasRedis ? ['oooooo', 'orooro', 'rorror', 'ooorrr'] : ['oooooo'];
+
+// One at a time, and patient: a busy machine must not make a second master look dead.
+describe('a cluster of masters and replicas', () => {
+  it.for(KINDS)('%s: a killed master is replaced, and returns as a replica with the same data', async (kinds, test) => {
+    const { nodes, masters, replicas } = await shards(test, kinds, 3000);
+    const [victim] = masters as [ClusterNode];
+    const [heir] = replicas as [ClusterNode];
+    const client = RecordingClient.start(test, nodes);
+    await until('writes are acknowledged', () => client.acknowledged > 200);
+    const killedAtMs = performance.now();
+    await victim.end();
+    await until('the replica is master', async () => (await role(heir)).includes('master'));
+    await untilState(
+      nodes.filter((node) => node !== victim),
+      'ok',
+    );
+    const before = client.acknowledged;
+    await until('writes go on', () => client.acknowledged > before + 200);
+    await victim.start();
+    await until('the old master is a replica', async () => (await role(victim)).includes('slave'));
+    await untilSynced(victim, heir);
+    await client.stop();
+    await untilEqual(victim, heir);
+    const lost = await client.lost();
+    expect(lost.filter(({ atMs }) => atMs < killedAtMs - REPLICATION_LAG_MS || atMs > killedAtMs)).toEqual([]);
+  });
+});
+
+describe.concurrent('CLUSTER FAILOVER', () => {
+  it.for(KINDS)('%s: there and back loses nothing', async (kinds, test) => {
+    const { nodes, masters, replicas } = await shards(test, kinds, 10_000);
+    const [master] = masters as [ClusterNode];
+    const [replica] = replicas as [ClusterNode];
+    const client = RecordingClient.start(test, nodes);
+    for (const [from, to] of [
+      [master, replica],
+      [replica, master],
+    ] as const) {
+      const before = client.acknowledged;
+      await until('writes are acknowledged', () => client.acknowledged > before + 100);
+      // Redis's nodes tell only with their next pings who follows whom; before, nobody would vote.
+      const id = await to.id();
+      await until('everybody knows the replica', async () => {
+        const views = await Promise.all(nodes.map((node) => node.view()));
+        return views.every((view) => view.some((line) => line.id === id && line.flags.includes('slave')));
+      });
+      expect(await to.ask('CLUSTER', 'FAILOVER')).toBe('OK');
+      await until('the replica is master', async () => (await role(to)).includes('master'));
+      await untilSynced(from, to);
+    }
+    const before = client.acknowledged;
+    await until('writes go on', () => client.acknowledged > before + 100);
+    await client.stop();
+    await untilEqual(master, replica);
+    expect(await client.lost()).toEqual([]);
+  });
+});
