@@ -457,8 +457,15 @@ export interface ServerPort {
   rewriteConfig(whole: boolean): string | undefined;
   /** Text of an INFO section list, `all`, `default`, `everything` included. */
   info(sections: readonly string[]): string;
-  /** Ends the process; undefined, or the error reply when refused. */
-  shutdown(options: ShutdownOptions): string | undefined;
+  /**
+   * Ends the process, after replicas have caught up; undefined, or the error reply when refused. The client who asked is
+   * answered later should the server go on after all.
+   */
+  shutdown(options: ShutdownOptions, client?: ClientPort): string | undefined;
+  /** SHUTDOWN ABORT; false when no shutdown is under way. */
+  abortShutdown(): boolean;
+  /** How long a shutdown still waits for replicas; undefined when none does. */
+  readonly shutdownInMs: number | undefined;
   log(level: 'debug' | 'verbose' | 'notice' | 'warning', text: string): void;
   /** Blocks the whole server, as DEBUG SLEEP does. */
   sleepMs(ms: number): void;

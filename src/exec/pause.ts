@@ -1,24 +1,35 @@
+/** Why the server itself holds writes back. */
+export type HoldReason = 'failover' | 'shutdown';
+
 /** CLIENT PAUSE: until when requests wait, and which. */
 export class PauseState {
   untilMs = 0;
   writesOnly = false;
-  /** Until when a failover holds writes back, whatever clients say; Infinity for as long as it takes. */
-  failoverUntilMs = 0;
+  /** Until when writes are held back whatever clients say; Infinity for as long as it takes. */
+  readonly #holds = new Map<HoldReason, number>();
+  #heldUntilMs = 0;
+
+  hold(reason: HoldReason, untilMs: number): void {
+    this.#holds.set(reason, untilMs);
+    this.#heldUntilMs = Math.max(0, ...this.#holds.values());
+  }
+
+  release(reason: HoldReason): void {
+    this.hold(reason, 0);
+  }
 
   /** When the pauses that have an end are over. */
   get endsAtMs(): number {
-    return this.failoverUntilMs === Number.POSITIVE_INFINITY
-      ? this.untilMs
-      : Math.max(this.untilMs, this.failoverUntilMs);
+    return this.#heldUntilMs === Number.POSITIVE_INFINITY ? this.untilMs : Math.max(this.untilMs, this.#heldUntilMs);
   }
 
   activeAt(nowMs: number): boolean {
-    return nowMs < this.untilMs || nowMs < this.failoverUntilMs;
+    return nowMs < this.untilMs || nowMs < this.#heldUntilMs;
   }
 
-  /** A replica waits for the end of our stream: nothing may be added to it. */
+  /** Replicas are to get to the end of our stream: nothing may be added to it. */
   holdsStreamAt(nowMs: number): boolean {
-    return nowMs < this.failoverUntilMs;
+    return nowMs < this.#heldUntilMs;
   }
 
   /** Whether all requests wait, while it is active. */

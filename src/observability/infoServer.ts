@@ -47,6 +47,7 @@ export function serverSection(server: ServerPort): InfoFields {
     ['executable', server.executable],
     ['config_file', server.configFile],
     ['io_threads_active', 0],
+    ...(server.shutdownInMs === undefined ? [] : ([['shutdown_in_milliseconds', server.shutdownInMs]] as const)),
     ['shoal_version', server.version],
     ['node_version', process.versions.node],
   ];

@@ -2,6 +2,7 @@
 import type { ClientPort, ClientsPort, WaitEnd } from '../commands/context.js';
 import type { Config } from '../config/config.js';
 import type { Executor } from '../exec/executor.js';
+import type { HoldReason } from '../exec/pause.js';
 import { Session } from '../exec/session.js';
 import { Connection } from '../net/connection.js';
 import type { ConnectionHost } from '../net/connectionHost.js';
@@ -200,16 +201,17 @@ export class Clients implements ClientsPort, ConnectionHost {
     if (blocking.pending) blocking.serve(this.executor);
   }
 
-  /** Holds writes back for a failover, until {@link resumeAfterFailover} or so long. */
-  pauseForFailover(forMs: number): void {
+  /** Holds writes back, until {@link releaseWrites} or so long. */
+  holdWrites(reason: HoldReason, forMs: number): void {
     const { pause, server } = this.executor;
-    pause.failoverUntilMs = server.clock.nowMs() + forMs;
+    pause.hold(reason, server.clock.nowMs() + forMs);
     this.executor.gated = true;
     this.#watchPause();
   }
 
-  /** Goes on with what a failover has held back. */
-  resumeAfterFailover(): void {
+  /** Goes on with what was held back. */
+  releaseWrites(reason: HoldReason): void {
+    this.executor.pause.release(reason);
     this.#resuming ??= setImmediate(() => this.#resumeAll());
   }
 

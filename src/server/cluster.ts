@@ -63,11 +63,8 @@ export async function startCluster(server: ClusterOwner): Promise<RunningCluster
       masterSilentMs: () => replication.masterSilentMs,
       follow: (host, port) => replication.follow({ host, port }),
       unfollow: (flush) => unfollow(server, flush),
-      pauseWrites: (forMs) => server.clients.pauseForFailover(forMs),
-      resumeWrites: () => {
-        executor.pause.failoverUntilMs = 0;
-        server.clients.resumeAfterFailover();
-      },
+      pauseWrites: (forMs) => server.clients.holdWrites('failover', forMs),
+      resumeWrites: () => server.clients.releaseWrites('failover'),
       log: (level, text) => server.log(level, text),
       stateChanged: () => undefined,
       dropSlots: (slots) => dropper.drop(slots),

@@ -6,6 +6,7 @@ import type { Executor } from '../exec/executor.js';
 import { ExpireCycle } from '../exec/expireCycle.js';
 import type { Aof } from './aof.js';
 import type { Clients } from './clients.js';
+import type { Ending } from './ending.js';
 import type { Rdb } from './rdb.js';
 import type { Replication } from './replication.js';
 import type { Rates } from './stats.js';
@@ -23,6 +24,7 @@ export interface CronHost extends ServerPort {
   readonly rdb: Rdb;
   readonly clients: Clients;
   readonly replication: Replication;
+  readonly ending: Ending;
   readonly rateMeter: Rates;
   refreshGates(): void;
 }
@@ -87,6 +89,7 @@ export class Cron {
     server.aof.tick();
     server.rdb.tick();
     server.replication.tick();
+    server.ending.look();
     if (nowMs - this.#lastSampleMs >= RATE_SAMPLE_MS) {
       this.#lastSampleMs = nowMs;
       server.rateMeter.sample(nowMs, server.stats);

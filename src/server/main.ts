@@ -129,16 +129,14 @@ function announce(config: Config, configFile: string, logger: Logger): void {
 }
 
 function handleSignals(server: Server): void {
-  let asked = 0;
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
-      if (asked++ > 0 && signal === 'SIGINT') {
+      if (server.isEnding && signal === 'SIGINT') {
         server.log('warning', 'You insist... exiting now.');
         return exit(1);
       }
       server.log('warning', `Received ${signal} scheduling shutdown...`);
       if (server.shutdown(shutdownOptions(server, signal)) === undefined) return;
-      asked = 0;
       server.log(
         'warning',
         `${signal} received but errors trying to shut down the server, check the logs for more information`,

@@ -43,7 +43,7 @@ export class PlannedFailover {
     const { executor } = this.#host;
     this.#log(`FAILOVER requested to ${nameOf(options.target)}.`);
     this.#failover.start(options, executor.server.clock.nowMs());
-    executor.pause.failoverUntilMs = Number.POSITIVE_INFINITY;
+    executor.pause.hold('failover', Number.POSITIVE_INFINITY);
     this.#host.changed();
     return undefined;
   }
@@ -96,7 +96,7 @@ export class PlannedFailover {
 
   #end(): void {
     this.#failover.end();
-    this.#host.executor.pause.failoverUntilMs = 0;
+    this.#host.executor.pause.release('failover');
     this.#host.changed();
     this.#host.resumeClients();
   }

@@ -90,7 +90,7 @@ export class Replication implements ReplicationPort {
       follow: (address) => this.follow(address),
       promote: () => this.promote(),
       changed: () => this.#changed(),
-      resumeClients: () => host.clients.resumeAfterFailover(),
+      resumeClients: () => host.clients.releaseWrites('failover'),
     });
     host.clients.onClosed = (session) => this.replicas.closed(session);
     const { config } = host;
@@ -165,12 +165,8 @@ export class Replication implements ReplicationPort {
 
   /** What a snapshot of this moment says of the history that it is a part of; nothing when it is part of none. */
   aux(): readonly string[] {
-    const db =
-      this.#link === undefined
-        ? this.#stream.backlog === undefined
-          ? undefined
-          : this.#stream.selectedDb
-        : this.#link.streamDb;
+    const ownDb = this.#stream.backlog === undefined ? undefined : this.#stream.selectedDb;
+    const db = this.#link === undefined ? ownDb : this.#link.streamDb;
     if (db === undefined) return [];
     return ['repl-stream-db', String(Math.max(0, db)), 'repl-id', this.id, 'repl-offset', String(this.offset)];
   }
@@ -338,7 +334,11 @@ export class Replication implements ReplicationPort {
 
   wait(client: ReplicationClient, replicas: number, timeoutMs: number): void {
     this.#waiters.wait(client as Session, this.offset, replicas, timeoutMs);
-    if (this.replicas.count === 0) return;
+    if (this.replicas.count > 0) this.requestAcks();
+  }
+
+  /** Asks all replicas how far they are. */
+  requestAcks(): void {
     this.#wantsAcks = true;
     this.#later();
   }
@@ -368,8 +368,11 @@ export class Replication implements ReplicationPort {
     const { streamDb, downSinceMs = 0 } = before ?? {};
     this.#leaveMaster();
     // What we have written ourselves is known to whoever has taken over from us.
-    const isKnown = before === undefined || streamDb !== undefined;
-    this.#connect(address, { isKnown, dbIndex: streamDb ?? 0, downSinceMs });
+    this.#connect(address, {
+      isKnown: before === undefined || streamDb !== undefined,
+      dbIndex: streamDb ?? 0,
+      downSinceMs,
+    });
     this.#endWaits();
   }
 

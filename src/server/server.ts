@@ -9,13 +9,14 @@ import { fromLatin1 } from '../base/bytes.js';
 import type { Clock } from '../base/clock.js';
 import { Prng, type Random } from '../base/prng.js';
 import type { ClusterPort } from '../commands/clusterPort.js';
-import type { PersistencePort, ServerPort, ShutdownOptions } from '../commands/context.js';
+import type { ClientPort, PersistencePort, ServerPort, ShutdownOptions } from '../commands/context.js';
 import type { MonitorsPort, PubSubPort, TrackingPort } from '../commands/pushPorts.js';
 import type { LatencyPort, SlowLogPort } from '../commands/server/monitoringPorts.js';
 import type { Config } from '../config/config.js';
 import { rewriteConfig } from '../config/rewrite.js';
 import type { CommandTable } from '../exec/commandTable.js';
 import { Executor } from '../exec/executor.js';
+import type { Session } from '../exec/session.js';
 import { Transactions } from '../exec/transactions.js';
 import { Listener } from '../net/listener.js';
 import { Outbox } from '../net/outbox.js';
@@ -28,6 +29,7 @@ import { aofFields } from './aofInfo.js';
 import { Clients } from './clients.js';
 import { claimLoadedSlots, type RunningCluster, startCluster } from './cluster.js';
 import { Cron } from './cron.js';
+import { Ending } from './ending.js';
 import { Rdb } from './rdb.js';
 import { Replication } from './replication.js';
 import { Snapshots } from './snapshots.js';
@@ -47,8 +49,6 @@ export interface ServerOptions {
   /** Of the append-only file: the machine's unless a test says otherwise. */
   readonly disk?: Disk;
 }
-
-const CANNOT_END = 'ERR Errors trying to SHUTDOWN. Check logs.';
 
 export class Server implements ServerPort {
   readonly version = VERSION;
@@ -74,6 +74,7 @@ export class Server implements ServerPort {
   readonly replication: Replication;
   readonly rdb: Rdb;
   readonly outbox: Outbox;
+  readonly ending: Ending;
   activeExpire = true;
   cronPaused = false;
   readonly startupMemoryBytes: number;
@@ -106,6 +107,7 @@ export class Server implements ServerPort {
     this.clients = new Clients(this.executor, this.outbox);
     this.snapshots = new Snapshots({ executor: this.executor, config, history: () => this.replication.aux() });
     this.replication = new Replication(this);
+    this.ending = new Ending(this);
     this.rdb = new Rdb({ executor: this.executor, config, snapshots: this.snapshots });
     this.rdb.onChange = () => this.refreshGates();
     this.aof = new Aof({
@@ -267,18 +269,34 @@ export class Server implements ServerPort {
     return saved;
   }
 
-  shutdown(options: ShutdownOptions): string | undefined {
-    if (this.#stopping !== undefined) return undefined;
-    this.log('warning', 'User requested shutdown...');
-    if (!this.aof.mayEnd(options.force === true)) return CANNOT_END;
+  shutdown(options: ShutdownOptions, client?: ClientPort): string | undefined {
+    return this.#stopping === undefined ? this.ending.begin(options, client as Session | undefined) : undefined;
+  }
+
+  abortShutdown(): boolean {
+    return this.ending.abort();
+  }
+
+  /** Asked to end; it has not yet, or waits for replicas. */
+  get isEnding(): boolean {
+    return this.#stopping !== undefined || this.ending.isWaiting;
+  }
+
+  get shutdownInMs(): number | undefined {
+    return this.ending.leftMs;
+  }
+
+  /** Saves what is to be saved and ends the process; false when it has to go on. */
+  end({ force = false, save }: ShutdownOptions): boolean {
+    if (!this.aof.mayEnd(force)) return false;
     // What is half loaded would take the place of the whole.
-    const mustSave = (options.save ?? this.rdb.hasSavePoints) && !this.executor.loading;
-    if (mustSave && !this.#saveBeforeExit(options.force === true)) return CANNOT_END;
+    const mustSave = (save ?? this.rdb.hasSavePoints) && !this.executor.loading;
+    if (mustSave && !this.#saveBeforeExit(force)) return false;
     void this.stop().then((saved) => {
       this.log('warning', 'Shoal is now ready to exit, bye bye...');
       this.#options.onExit(saved ? 0 : 1);
     });
-    return undefined;
+    return true;
   }
 
   /** False: the server must not end. */

@@ -83,7 +83,7 @@ export class Snapshots {
    * writes.
    */
   start(options: SnapshotOptions): Snapshot {
-    const running = new Running(this.#host.executor, this.#walk(options), options, () => {
+    const running = new Running(this.#host, this.#walk(options), options, () => {
       if (this.#running === running) this.#running = undefined;
     });
     this.#running = running;
@@ -132,6 +132,7 @@ class Running implements Snapshot {
   readonly purpose: SnapshotPurpose;
   readonly startedAtMs: number;
   readonly #executor: Executor;
+  readonly #config: Config;
   readonly #walk: SnapshotWalk;
   readonly #options: SnapshotOptions;
   readonly #onOver: () => void;
@@ -140,11 +141,16 @@ class Running implements Snapshot {
   /** When the last slice ended, and how many commands had been run by then. */
   #pausedAtUs = 0;
   #commandsBefore = -1;
+  /** Nothing is left to read. */
+  #isRead = false;
+  /** Keys that have had their delay. */
+  #delayedKeys = 0;
 
-  constructor(executor: Executor, walk: SnapshotWalk, options: SnapshotOptions, onOver: () => void) {
+  constructor({ executor, config }: SnapshotHost, walk: SnapshotWalk, options: SnapshotOptions, onOver: () => void) {
     this.purpose = options.purpose;
     this.startedAtMs = executor.server.clock.nowMs();
     this.#executor = executor;
+    this.#config = config;
     this.#walk = walk;
     this.#options = options;
     this.#onOver = onOver;
@@ -166,23 +172,36 @@ class Running implements Snapshot {
     this.#onOver();
   }
 
+  /** rdb-key-save-delay: how long tests want each key to take; below 0, how many keys a microsecond. */
+  get #delayUsPerKey(): number {
+    const delay = this.#config.values['rdb-key-save-delay'];
+    return delay < 0 ? -1 / delay : delay;
+  }
+
   #schedule(): void {
-    if (this.#options.sink.isFull) this.#pause = setTimeout(() => this.#slice(), FULL_PAUSE_MS);
+    const delayMs = ((this.#walk.savedKeys - this.#delayedKeys) * this.#delayUsPerKey) / 1000;
+    if (delayMs >= 1) {
+      this.#delayedKeys = this.#walk.savedKeys;
+      this.#pause = setTimeout(() => this.#slice(), delayMs);
+    } else if (this.#isRead) this.#end();
+    else if (this.#options.sink.isFull) this.#pause = setTimeout(() => this.#slice(), FULL_PAUSE_MS);
     else this.#next = setImmediate(() => this.#slice());
   }
 
   #slice(): void {
+    if (this.#isRead) return this.#end();
     const { clock, stats } = this.#executor.server;
     const beganUs = clock.monotonicUs();
     const isServing = stats.commandsProcessed !== this.#commandsBefore;
     const servedUs = beganUs - this.#pausedAtUs;
     const sliceUs = isServing ? Math.min(SLICE_US, Math.max(MIN_SLICE_US, servedUs * SHARE_OF_SERVING)) : SLICE_US;
+    const isDelayed = this.#delayUsPerKey > 0;
     let nowUs = beganUs;
     try {
       do {
-        if (!this.#walk.step()) return this.#end();
+        this.#isRead = !this.#walk.step();
         nowUs = clock.monotonicUs();
-      } while (nowUs - beganUs < sliceUs && !this.#options.sink.isFull);
+      } while (!this.#isRead && nowUs - beganUs < sliceUs && !this.#options.sink.isFull && !isDelayed);
     } catch (error) {
       return this.#end(error);
     }

@@ -305,6 +305,43 @@ describe('a master that comes back', () => {
   );
 });
 
+describe('SHUTDOWN', () => {
+  afterEach(stopAll);
+
+  async function withStoppedReplica(): Promise<{ master: Node; replica: Node; waiting: RawClient }> {
+    const [master, replica] = await Promise.all([start('shoal'), start('shoal')]);
+    await replica.follow(master.server.port);
+    process.kill(replica.server.pid, 'SIGSTOP');
+    await master.call('SET', 'last', 'write');
+    const waiting = await RawClient.connect(master.server.port);
+    clients.push(waiting);
+    waiting.send('SHUTDOWN', 'NOSAVE');
+    await until('it waits', async () => (await master.info('shutdown_in_milliseconds')) !== '');
+    return { master, replica, waiting };
+  }
+
+  it('waits until a replica has everything, with writes held back', async () => {
+    const { master, replica } = await withStoppedReplica();
+    const writer = await RawClient.connect(master.server.port);
+    clients.push(writer);
+    writer.send('SET', 'too', 'late');
+    await until('the write waits', async () => Number(await master.info('blocked_clients')) >= 2);
+    process.kill(replica.server.pid, 'SIGCONT');
+    expect((await writer.read()).type).toBe('closed');
+    await until('it has ended', async () => !master.server.alive());
+    expect([await replica.call('GET', 'last'), await replica.call('EXISTS', 'too')]).toEqual(['write', '0']);
+  });
+
+  it('is taken back by ABORT', async () => {
+    const { master, replica, waiting } = await withStoppedReplica();
+    expect(await master.call('SHUTDOWN', 'ABORT')).toBe('OK');
+    expect(await waiting.read()).toMatchObject({ type: 'error', text: 'ERR Errors trying to SHUTDOWN. Check logs.' });
+    process.kill(replica.server.pid, 'SIGCONT');
+    expect(await master.call('SET', 'k', 'v')).toBe('OK');
+    expect(await master.call('SHUTDOWN', 'ABORT')).toBe('ERR No shutdown in progress.');
+  });
+});
+
 describe('a chain', () => {
   afterEach(stopAll);
 

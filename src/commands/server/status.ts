@@ -83,10 +83,13 @@ export const shutdown = command({
     }
     const others = noSave || options.save === true || options.now === true || options.force === true;
     if ((abort && others) || (noSave && options.save === true)) return ctx.reply.error(errors.SYNTAX);
-    // A shutdown waits for nobody, so there is never one to take back.
-    if (abort) return ctx.reply.error('ERR No shutdown in progress.');
+    if (abort) {
+      if (ctx.server.abortShutdown()) ctx.reply.ok();
+      else ctx.reply.error('ERR No shutdown in progress.');
+      return;
+    }
     if (noSave) options.save = false;
-    const refusal = ctx.server.shutdown(options);
+    const refusal = ctx.server.shutdown(options, ctx.client);
     if (refusal !== undefined) ctx.reply.error(refusal);
   },
 });
