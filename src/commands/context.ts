@@ -466,6 +466,13 @@ export interface ServerPort {
   abortShutdown(): boolean;
   /** How long a shutdown still waits for replicas; undefined when none does. */
   readonly shutdownInMs: number | undefined;
+  /** DEBUG SEGFAULT and PANIC: ends the process at once, without any care for what is under way. */
+  crash(how: 'segfault' | 'panic'): void;
+  /**
+   * DEBUG RESTART (`gracefully`) and CRASH-AND-RECOVER: ends the process and starts it again. False when it cannot; the
+   * log says why.
+   */
+  restart(options: { gracefully: boolean; delayMs: number }): boolean;
   log(level: 'debug' | 'verbose' | 'notice' | 'warning', text: string): void;
   /** Blocks the whole server, as DEBUG SLEEP does. */
   sleepMs(ms: number): void;

@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { systemClock } from '../base/clock.js';
 import type { ShutdownOptions } from '../commands/context.js';
 import { parseCommandLine } from '../config/argv.js';
@@ -20,8 +21,13 @@ import { VERSION } from './version.js';
 /** Set in the environment of the process that `daemonize yes` starts: it is the daemon. */
 const DAEMON_MARK = 'SHOAL_DAEMON';
 
+/** Set in the environment of the process that DEBUG RESTART starts: the pid it waits for, and how long after that. */
+const RESTART_MARK = 'SHOAL_RESTART';
+const RESTART_POLL_MS = 10;
+
 /** Runs shoal-server with the arguments behind the program's name. */
 export async function main(args: readonly string[]): Promise<void> {
+  await afterRestart();
   const latin1Args = args.map((arg) => Buffer.from(arg, 'utf8').toString('latin1'));
   const commandLine = parseCommandLine(latin1Args);
   switch (commandLine.kind) {
@@ -69,7 +75,7 @@ async function run(args: readonly string[], request: RunRequest): Promise<void> 
   }
   if (config.values.daemonize && process.env[DAEMON_MARK] === undefined) return daemonize(args, stdin);
   logger = configuredLogger(config);
-  await serve({ config, commands, configFile, logger });
+  await serve({ config, commands, configFile, logger, restart: (delayMs) => startAgain(args, stdin, delayMs) });
 }
 
 interface Setup {
@@ -77,9 +83,10 @@ interface Setup {
   readonly commands: CommandTable;
   readonly configFile: string;
   readonly logger: Logger;
+  restart(delayMs: number): void;
 }
 
-async function serve({ config, commands, configFile, logger }: Setup): Promise<void> {
+async function serve({ config, commands, configFile, logger, restart }: Setup): Promise<void> {
   announce(config, configFile, logger);
   const removePidFile = writePidFile(config, logger);
   const end = (code: number): void => {
@@ -87,7 +94,16 @@ async function serve({ config, commands, configFile, logger }: Setup): Promise<v
     exit(code);
   };
   const executable = path.resolve(process.argv[1] ?? '');
-  const server = new Server({ config, commands, clock: systemClock, logger, configFile, executable, onExit: end });
+  const server = new Server({
+    config,
+    commands,
+    clock: systemClock,
+    logger,
+    configFile,
+    executable,
+    onExit: end,
+    onRestart: restart,
+  });
   handleSignals(server);
   process.on('uncaughtException', (error) => {
     logger.log('warning', `=== BUG REPORT === Uncaught error, the server stops: ${error.stack ?? error.message}`);
@@ -174,16 +190,47 @@ function writePidFile(config: Config, logger: Logger): () => void {
 
 /** Node cannot fork: the daemon is a new process of the same program, in a session of its own. */
 function daemonize(args: readonly string[], stdin: string | undefined): void {
+  startProgram(args, stdin, { [DAEMON_MARK]: '1' }, 'ignore');
+}
+
+/** Nor can it exec: the program that starts again is another process, which waits for the end of this one. */
+function startAgain(args: readonly string[], stdin: string | undefined, delayMs: number): void {
+  startProgram(args, stdin, { [RESTART_MARK]: `${process.pid} ${delayMs}` }, 'inherit');
+}
+
+function startProgram(
+  args: readonly string[],
+  stdin: string | undefined,
+  env: Readonly<Record<string, string>>,
+  output: 'ignore' | 'inherit',
+): void {
   const child = spawn(process.execPath, [...process.execArgv, process.argv[1] ?? '', ...args], {
     detached: true,
-    stdio: [stdin === undefined ? 'ignore' : 'pipe', 'ignore', 'ignore'],
-    env: { ...process.env, [DAEMON_MARK]: '1' },
+    stdio: [stdin === undefined ? 'ignore' : 'pipe', output, output],
+    env: { ...process.env, ...env },
   });
   if (stdin !== undefined) {
     child.stdin?.end(Buffer.from(stdin, 'latin1'), () => child.unref());
     return;
   }
   child.unref();
+}
+
+async function afterRestart(): Promise<void> {
+  const [pid, delayMs] = (process.env[RESTART_MARK] ?? '').split(' ').map(Number);
+  delete process.env[RESTART_MARK];
+  if (pid === undefined || delayMs === undefined) return;
+  while (isRunning(pid)) await sleep(RESTART_POLL_MS);
+  await sleep(delayMs);
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function stdoutLogger(config: Config): Logger {

@@ -32,6 +32,7 @@ import { Cron } from './cron.js';
 import { Ending } from './ending.js';
 import { Rdb } from './rdb.js';
 import { Replication } from './replication.js';
+import { crash, type RestartOptions, restart } from './restart.js';
 import { Snapshots } from './snapshots.js';
 import { newStats, Rates, resetStats } from './stats.js';
 import { REDIS_VERSION, VERSION } from './version.js';
@@ -46,6 +47,8 @@ export interface ServerOptions {
   readonly executable: string;
   /** Called when the server has shut down by itself (SHUTDOWN, a fatal error); the process may end. */
   readonly onExit: (code: number) => void;
+  /** Starts the program again, once this process is gone and so long after. Undefined: it cannot be started again. */
+  readonly onRestart?: (delayMs: number) => void;
   /** Of the append-only file: the machine's unless a test says otherwise. */
   readonly disk?: Disk;
 }
@@ -305,6 +308,14 @@ export class Server implements ServerPort {
     if (this.rdb.save()) return true;
     this.log('warning', `Error trying to save the DB${force ? '. Exit anyway.' : ", can't exit."}`);
     return force;
+  }
+
+  crash(how: 'segfault' | 'panic'): void {
+    crash(this, how);
+  }
+
+  restart(options: RestartOptions): boolean {
+    return restart(this, options, this.#options.onRestart);
   }
 
   /** Something the server promised can no longer be kept: it ends without another word to clients. */

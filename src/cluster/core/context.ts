@@ -33,6 +33,8 @@ export class CoreContext {
   inMinorityAtMs = 0;
   readonly election = new Election();
   readonly manual = new ManualFailover();
+  /** DEBUG DROP-CLUSTER-PACKET-FILTER: frames of this type are ignored; -1 for none. */
+  droppedType = -1;
   /** The master that the shell was told to replicate; '' for none. */
   followedId = '';
 

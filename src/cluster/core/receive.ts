@@ -36,6 +36,7 @@ export function receiveFrame(ctx: CoreContext, link: Link, bytes: Uint8Array): v
     return;
   }
   if (frame.type < MESSAGE_NAMES.length) ctx.framesReceived[frame.type]++;
+  if (frame.type === ctx.droppedType) return ctx.log('warning', 'Packet that matches debug drop filter dropped');
   const sender = identifySender(ctx, link, frame.header);
   // We met ourselves. Answering is all there is to do: the PONG ends the handshake.
   if (sender?.isMyself && link.inbound) {

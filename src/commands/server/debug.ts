@@ -44,6 +44,11 @@ const SUBCOMMANDS: ReadonlyMap<string, DebugSubcommand> = new Map<string, DebugS
   ['htstats', { arity: 3, run: tableStats }],
   ['htstats-key', { arity: 3, run: tableStatsOfKey }],
   ['set-active-expire', { arity: 3, run: setActiveExpire }],
+  ['segfault', { arity: -2, run: (ctx) => ctx.server.crash('segfault') }],
+  ['panic', { arity: -2, run: (ctx) => ctx.server.crash('panic') }],
+  ['restart', { arity: -2, run: (ctx) => restart(ctx, true) }],
+  ['crash-and-recover', { arity: -2, run: (ctx) => restart(ctx, false) }],
+  ['drop-cluster-packet-filter', { arity: 3, run: dropClusterFrames }],
   ['change-repl-id', { arity: 2, run: changeReplicationId }],
   ['config-rewrite-force-all', { arity: 2, run: rewriteWholeConfig }],
   ['stringmatch-len', { arity: 4, run: matchPattern }],
@@ -146,6 +151,23 @@ function isOn(ctx: CommandContext, i: number): boolean {
 
 function skipChecksums(ctx: CommandContext): void {
   ctx.dumps.skipsChecksum = isOn(ctx, 2);
+  ctx.reply.ok();
+}
+
+/** DEBUG RESTART and CRASH-AND-RECOVER [delay in ms]. */
+function restart(ctx: CommandContext, gracefully: boolean): void {
+  const delayMs = ctx.argc >= 3 ? ctx.argInt(2) : 0;
+  if (Number.isNaN(delayMs)) return ctx.reply.error(errors.NOT_AN_INTEGER);
+  const isEnding = ctx.server.restart({ gracefully, delayMs: Math.max(0, delayMs) });
+  if (!isEnding) ctx.reply.error('ERR failed to restart the server. Check server logs.');
+}
+
+/** Frames of that type are not read from the cluster bus; -1 reads all again. */
+function dropClusterFrames(ctx: CommandContext): void {
+  const type = ctx.argInt(2);
+  if (Number.isNaN(type)) return ctx.reply.error(errors.NOT_AN_INTEGER);
+  const { cluster } = ctx.server;
+  if (cluster !== undefined) cluster.core.context.droppedType = type;
   ctx.reply.ok();
 }
 
