@@ -21,11 +21,10 @@ interface Shards {
   readonly replicas: readonly ClusterNode[];
 }
 
-/** `kinds`: three masters and their replicas, 'o' one of ours and 'r' one of Redis. */
-async function shards(test: TestContext, kinds: string, nodeTimeoutMs: number): Promise<Shards> {
+async function started(test: TestContext, kinds: string, nodeTimeoutMs: number): Promise<ClusterNode[]> {
   const directives = ['--repl-diskless-sync-delay', '0', '--enable-debug-command', 'yes', '--appendonly', 'no'];
   directives.push('--cluster-node-timeout', String(nodeTimeoutMs));
-  const ports = await clusterPorts(6);
+  const ports = await clusterPorts(kinds.length);
   const nodes = endAfter(
     test,
     ports.map((port, i) => {
@@ -34,14 +33,38 @@ async function shards(test: TestContext, kinds: string, nodeTimeoutMs: number): 
     }),
   );
   await Promise.all(nodes.map((node) => node.start()));
+  return nodes;
+}
+
+/** `kinds`: three masters and their replicas, 'o' one of ours and 'r' one of Redis. */
+async function shards(test: TestContext, kinds: string, nodeTimeoutMs: number): Promise<Shards> {
+  const nodes = await started(test, kinds, nodeTimeoutMs);
   const masters = nodes.slice(0, 3);
   const replicas = nodes.slice(3);
   await join(masters);
+  await addReplicas(masters, replicas);
+  await untilState(nodes, 'ok');
+  return { nodes, masters, replicas };
+}
+
+/** Replica n follows master n. */
+async function addReplicas(masters: readonly ClusterNode[], replicas: readonly ClusterNode[]): Promise<void> {
   const [first] = masters as [ClusterNode];
   for (const replica of replicas) await first.ask('CLUSTER', 'MEET', '127.0.0.1', String(replica.port));
   for (const [i, replica] of replicas.entries()) await follow(replica, masters[i] as ClusterNode);
-  await untilState(nodes, 'ok');
-  return { nodes, masters, replicas };
+}
+
+/** CLUSTER FAILOVER, when everybody is ready for it. */
+async function changeParts(nodes: readonly ClusterNode[], from: ClusterNode, to: ClusterNode): Promise<void> {
+  // Redis's nodes tell only with their next pings who follows whom; before, nobody would vote.
+  const id = await to.id();
+  await until('everybody knows the replica', async () => {
+    const views = await Promise.all(nodes.map((node) => node.view()));
+    return views.every((view) => view.some((line) => line.id === id && line.flags.includes('slave')));
+  });
+  expect(await to.ask('CLUSTER', 'FAILOVER')).toBe('OK');
+  await until('the replica is master', async () => (await role(to)).includes('master'));
+  await untilSynced(from, to);
 }
 
 async function follow(replica: ClusterNode, master: ClusterNode): Promise<void> {
@@ -115,20 +138,43 @@ describe.concurrent('CLUSTER FAILOVER', () => {
     ] as const) {
       const before = client.acknowledged;
       await until('writes are acknowledged', () => client.acknowledged > before + 100);
-      // Redis's nodes tell only with their next pings who follows whom; before, nobody would vote.
-      const id = await to.id();
-      await until('everybody knows the replica', async () => {
-        const views = await Promise.all(nodes.map((node) => node.view()));
-        return views.every((view) => view.some((line) => line.id === id && line.flags.includes('slave')));
-      });
-      expect(await to.ask('CLUSTER', 'FAILOVER')).toBe('OK');
-      await until('the replica is master', async () => (await role(to)).includes('master'));
-      await untilSynced(from, to);
+      await changeParts(nodes, from, to);
     }
     const before = client.acknowledged;
     await until('writes go on', () => client.acknowledged > before + 100);
     await client.stop();
     await untilEqual(master, replica);
+    expect(await client.lost()).toEqual([]);
+  });
+});
+
+describe.skipIf(!hasRedis)('the procedure of docs/moving.md', () => {
+  /** Replaces each node of the cluster by one of the others: joins, follows, takes over, and the old one goes. */
+  async function replace(old: readonly ClusterNode[], fresh: readonly ClusterNode[]): Promise<void> {
+    await addReplicas(old, fresh);
+    const all = [...old, ...fresh];
+    for (const [i, node] of old.entries()) await changeParts(all, node, fresh[i] as ClusterNode);
+    for (const node of old) {
+      const id = await node.id();
+      await node.end('SIGTERM');
+      for (const other of fresh) expect(await other.ask('CLUSTER', 'FORGET', id)).toBe('OK');
+    }
+    await untilState(fresh, 'ok');
+  }
+
+  it('takes a cluster from Redis to Shoal and back under writes', async (test) => {
+    const theirs = await started(test, 'rrr', 10_000);
+    await join(theirs);
+    const client = RecordingClient.start(test, theirs);
+    await until('writes are acknowledged', () => client.acknowledged > 100);
+    const ours = await started(test, 'ooo', 10_000);
+    await replace(theirs, ours);
+    const before = client.acknowledged;
+    await until('writes go on', () => client.acknowledged > before + 100);
+    const theirsAgain = await started(test, 'rrr', 10_000);
+    await replace(ours, theirsAgain);
+    await until('writes go on', () => client.acknowledged > before + 200);
+    await client.stop();
     expect(await client.lost()).toEqual([]);
   });
 });
