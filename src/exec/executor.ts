@@ -35,6 +35,9 @@ const UNKNOWN = 'unknown command';
 
 const FULL_TOLD_EVERY_MS = 60_000;
 
+/** Between two batches of requests: how long is long. */
+const IDLE_MS = 200;
+
 export class Executor extends CommandScope implements Request {
   readonly table: CommandTable;
   readonly keySurvey = newKeySurvey();
@@ -64,9 +67,14 @@ export class Executor extends CommandScope implements Request {
 
   // ---------------------------------------------------------------- running requests
 
+  /** No request has come for a while: there was none, or the process was stopped. */
+  afterIdle: () => void = () => {};
+
   /** Begins a batch of requests: time stands still until {@link endBatch}. */
   beginBatch(session: Session): void {
+    const beforeMs = this.nowMs;
     this.nowMs = this.server.clock.nowMs();
+    if (this.nowMs - beforeMs >= IDLE_MS) this.afterIdle();
     this.lruNow = lruSeconds(this.nowMs);
     this.eviction.beginBatch();
     this.server.store.forgetAhead();

@@ -80,6 +80,7 @@ export async function startCluster(server: ClusterOwner): Promise<RunningCluster
   });
   if ('error' in io) return io;
   replication.onProgress = () => io.replicated();
+  executor.afterIdle = () => io.catchUp();
   return { port: io, stop: () => io.close() };
 }
 

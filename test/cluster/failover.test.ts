@@ -176,6 +176,30 @@ describe('election', () => {
   });
 });
 
+describe('a process that was stopped', () => {
+  it('accepts no write until it has heard who is in its place', () => {
+    const { sim, masters, replicas } = cluster(3);
+    sim.stop(masters[0]);
+    sim.runUntil(() => ownerOf(sim, masters[1], 0) === replicas[0], 20_000, 'it is replaced');
+    expect(masters[0].core.stateOk).toBe(true);
+    sim.proceed(masters[0]);
+    expect(masters[0].core.stateOk).toBe(false);
+    sim.runUntil(() => masterOf(masters[0]) === replicas[0].id, 5000, 'it follows');
+    sim.runUntil(() => settled(sim), 20_000, 'all agree');
+  });
+
+  it('takes nobody for dead because it did not listen', () => {
+    const { sim, masters } = cluster(1);
+    sim.stop(masters[1]);
+    sim.run(10 * TIMEOUT_MS);
+    sim.proceed(masters[1]);
+    const { list } = masters[1].core.state;
+    expect(list.filter((node) => node.isUnreachable)).toEqual([]);
+    sim.runUntil(() => settled(sim), 20_000, 'all agree');
+    expect(masters[1].core.isMine(8000)).toBe(true);
+  });
+});
+
 describe('CLUSTER FAILOVER', () => {
   it('says what it cannot do', () => {
     const { sim, masters, replicas } = cluster(1);

@@ -49,6 +49,8 @@ export class SimNode {
   following: string | undefined = undefined;
   heardOfMasterAtMs = 0;
   paused = false;
+  /** What came since it was stopped; undefined while it runs. */
+  kept: Input[] | undefined = undefined;
 
   constructor(ip: string, nodeTimeoutMs: number) {
     this.ip = ip;
@@ -283,8 +285,25 @@ export class SimCluster {
 
   // ------------------------------------------------------------------------------------------------ effects
 
+  /** SIGSTOP: what comes is kept until {@link proceed}. */
+  stop(node: SimNode): void {
+    node.kept = [];
+  }
+
+  /** SIGCONT. The tick that is overdue comes first. */
+  proceed(node: SimNode): void {
+    const kept = node.kept ?? [];
+    node.kept = undefined;
+    this.#step(node, { kind: 'tick' });
+    for (const input of kept) this.#at(0, () => this.#step(node, input));
+  }
+
   #step(node: SimNode, input: Input): void {
     if (!node.alive) return;
+    if (node.kept !== undefined) {
+      if (input.kind !== 'tick') node.kept.push(input);
+      return;
+    }
     this.#carryOut(node, node.core.step(this.nowMs, input));
   }
 

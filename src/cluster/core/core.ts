@@ -94,6 +94,12 @@ export class ClusterCore {
     return this.#finish();
   }
 
+  /** The next tick is late by more than others wait for us: it has to come before anything else is served. */
+  isOverdue(nowMs: number): boolean {
+    const { lastTickMs, config } = this.context;
+    return lastTickMs !== 0 && nowMs - lastTickMs >= config.nodeTimeoutMs;
+  }
+
   /** A manual failover waits for the `replicated` input. */
   get awaitsOffset(): boolean {
     return this.context.manual.awaitsOffset;

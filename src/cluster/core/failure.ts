@@ -15,6 +15,9 @@ const WRITABLE_DELAY_MS = 2000;
 const MIN_REJOIN_DELAY_MS = 500;
 const MAX_REJOIN_DELAY_MS = 5000;
 
+/** Longer between two ticks than any timer is late by itself. */
+const STALL_MS = 1000;
+
 // ---------------------------------------------------------------------------------------------------- reports
 
 /** Notes that `reporter` cannot reach `node`; returns whether that is news. */
@@ -123,7 +126,34 @@ export function updateClusterState(ctx: CoreContext): void {
   if (ok === ctx.stateOk) return;
   const rejoinDelayMs = Math.min(Math.max(config.nodeTimeoutMs, MIN_REJOIN_DELAY_MS), MAX_REJOIN_DELAY_MS);
   if (ok && isMaster && nowMs - ctx.inMinorityAtMs < rejoinDelayMs) return;
+  setState(ctx, ok);
+}
+
+function setState(ctx: CoreContext, ok: boolean): void {
   ctx.log('warning', `Cluster state changed: ${ok ? 'ok' : 'fail'}`);
   ctx.stateOk = ok;
   ctx.emit({ kind: 'stateChanged', ok });
+}
+
+// ---------------------------------------------------------------------------------------------------- stalls
+
+/**
+ * Due with every tick. Ticks that did not come say that this process was stopped (SIGSTOP, a suspended machine, a command
+ * that took long). Nobody is late for having had no chance to be heard. And when it was longer than others wait, a replica
+ * may be in our place: until they have told, as after a minority, we accept no write. (Redis goes on with what its clients
+ * have sent meanwhile, and loses that.)
+ */
+export function noteStall(ctx: CoreContext): void {
+  const { myself, list } = ctx.state;
+  const stalledMs = ctx.lastTickMs === 0 ? 0 : ctx.nowMs - ctx.lastTickMs;
+  ctx.lastTickMs = ctx.nowMs;
+  if (stalledMs < STALL_MS) return;
+  for (const node of list) {
+    if (node.pingSentMs !== 0) node.pingSentMs += stalledMs;
+    node.dataReceivedMs += stalledMs;
+  }
+  if (stalledMs < ctx.config.nodeTimeoutMs || !ctx.stateOk || !myself.hasVote || myself.replicas.length === 0) return;
+  ctx.log('warning', `This node was stopped for ${stalledMs} ms. It waits for news before it accepts writes.`);
+  ctx.inMinorityAtMs = ctx.nowMs;
+  setState(ctx, false);
 }

@@ -2,7 +2,7 @@
 import type { CoreContext } from './context.js';
 import { TICK_MS } from './effects.js';
 import { driveElection } from './election.js';
-import { markPossiblyFailed } from './failure.js';
+import { markPossiblyFailed, noteStall } from './failure.js';
 import { refreshMyself, sendPing } from './gossip.js';
 import { driveManualFailover, endManualFailoverIfLate } from './manualFailover.js';
 import type { ClusterNode } from './node.js';
@@ -15,6 +15,7 @@ const PING_CANDIDATES = 5;
 const MIN_HANDSHAKE_TIMEOUT_MS = 1000;
 
 export function tick(ctx: CoreContext): void {
+  noteStall(ctx);
   refreshMyself(ctx);
   maintainLinks(ctx);
   if (++ctx.ticks % TICKS_PER_PING === 0) pingQuietest(ctx);

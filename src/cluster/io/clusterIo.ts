@@ -144,6 +144,11 @@ export class ClusterIo {
     this.#carryOut(this.core.publish(this.#nowMs(), channel, message, sharded));
   }
 
+  /** The process may have been stopped: does what was due meanwhile before clients are served. */
+  catchUp(): void {
+    if (this.core.isOverdue(this.#nowMs())) this.#step({ kind: 'tick' });
+  }
+
   /** More of the master's stream has been applied. */
   replicated(): void {
     if (this.core.awaitsOffset) this.#step({ kind: 'replicated' });
