@@ -47,6 +47,8 @@ export class Executor extends CommandScope implements Request {
   writeProblem: () => string | undefined = () => undefined;
   /** True when every request must pass the gates; false lets plain clients take the short way, in cluster mode to our own slots. */
   gated = true;
+  /** Commands with any of these flags pass the gates always. */
+  gatedFlags = PROTECTED;
 
   readonly slowLog = new SlowLog();
 
@@ -122,11 +124,11 @@ export class Executor extends CommandScope implements Request {
     }
     this.command = command;
     session.lastCommand = command.fullName;
-    if (this.gated || session.special !== 0 || (command.flags & PROTECTED) !== 0 || this.eviction.over) {
+    if (this.gated || session.special !== 0 || (command.flags & this.gatedFlags) !== 0 || this.eviction.over) {
       return this.#executeGated(session, command, args);
     }
     const { cluster } = this.server;
-    if (cluster !== undefined && !isPlainlyHere(cluster, command, args)) {
+    if (cluster !== undefined && !isPlainlyHere(cluster, session, command, args)) {
       return this.#executeGated(session, command, args);
     }
     const before = this.reply.length;

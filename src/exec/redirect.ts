@@ -11,16 +11,22 @@ import type { ResolvedCommand } from '../commands/context.js';
 import type { ArgVector } from '../resp/argVector.js';
 import * as errors from '../resp/errors.js';
 import type { KeySurvey, Request } from './request.js';
+import type { Session } from './session.js';
 
 const UNBOUND = 'CLUSTERDOWN Hash slot not served';
 const DOWN = 'CLUSTERDOWN The cluster is down';
 const DOWN_READ_ONLY = 'CLUSTERDOWN The cluster is down and only accepts read commands';
 
 /**
- * True for nearly every request in cluster mode: it has no keys, or all of them are in one slot that is ours and stays here. False says
- * nothing yet: then {@link redirection} looks closer.
+ * True for nearly every request in cluster mode: it has no keys, or all of them are in one slot that is ours and stays here, or that
+ * a client of our master's replica may read. False says nothing yet: then {@link redirection} looks closer.
  */
-export function isPlainlyHere({ core }: ClusterPort, command: ResolvedCommand, args: ArgVector): boolean {
+export function isPlainlyHere(
+  { core }: ClusterPort,
+  session: Session,
+  command: ResolvedCommand,
+  args: ArgVector,
+): boolean {
   const { flags, firstKey, lastKey, keyStep } = command;
   if ((flags & MOVABLEKEYS) !== 0) return false;
   if (firstKey === 0) return true;
@@ -31,7 +37,9 @@ export function isPlainlyHere({ core }: ClusterPort, command: ResolvedCommand, a
   for (let at = firstKey + keyStep; at <= last; at += keyStep) {
     if (keySlot(buf, start[at], end[at]) !== slot) return false;
   }
-  return core.isMine(slot) && core.migratingTo(slot) === undefined;
+  if (core.isMine(slot)) return core.migratingTo(slot) === undefined;
+  const { master } = core.myself;
+  return session.readOnlyMode && (flags & WRITE) === 0 && master !== undefined && core.slotOwner(slot) === master;
 }
 
 /** The error that sends the client elsewhere, or undefined when this node may serve the request. */

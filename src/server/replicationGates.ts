@@ -1,3 +1,4 @@
+import { PROTECTED, WRITE } from '../commands/command.js';
 import type { MasterLinkState } from '../commands/replicationPort.js';
 import type { Config } from '../config/config.js';
 import type { Executor } from '../exec/executor.js';
@@ -26,6 +27,7 @@ export function setReplicationGates(host: GatesHost, link: MasterLinkState | und
   if (!following) executor.ownExpires.clear();
   const gates = executor.replication;
   gates.readOnly = following && values['replica-read-only'];
+  executor.gatedFlags = gates.readOnly ? PROTECTED | WRITE : PROTECTED;
   gates.masterDown = following && link !== 'connected' && !values['replica-serve-stale-data'];
   const { 'min-replicas-to-write': wanted, 'min-replicas-max-lag': maxLag } = values;
   gates.fewReplicas = !following && wanted > 0 && maxLag > 0 && goodReplicas < wanted;

@@ -334,7 +334,6 @@ export class Server implements ServerPort {
       executor.loading ||
       this.clients.paused ||
       executor.pause.activeAt(this.clock.nowMs()) ||
-      executor.replication.readOnly ||
       executor.replication.masterDown ||
       executor.replication.fewReplicas ||
       this.#writeProblem() !== undefined;

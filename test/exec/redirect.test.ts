@@ -8,6 +8,7 @@ import type { ResolvedCommand } from '../../src/commands/context.js';
 import { CommandTable, findSubcommand } from '../../src/exec/commandTable.js';
 import { isPlainlyHere, newKeySurvey, redirection } from '../../src/exec/redirect.js';
 import type { Request } from '../../src/exec/request.js';
+import type { Session } from '../../src/exec/session.js';
 import { ArgVector } from '../../src/resp/argVector.js';
 import { ALL_COMMANDS } from '../../src/server/commandList.js';
 import { Store } from '../../src/store/store.js';
@@ -15,7 +16,7 @@ import { REQUESTS } from '../commands/requests.js';
 
 const table = new CommandTable(ALL_COMMANDS);
 const store = new Store({ databases: 1, clusterMode: true, random: new Prng(1) });
-const myself = { ip: '10.0.0.1', port: 1 } as ClusterNode;
+const owner = { ip: '10.0.0.1', port: 1 } as ClusterNode;
 const other = { ip: '10.0.0.2', port: 2 } as ClusterNode;
 
 /** What a node knows of a few slots; it owns all others, and they stay. */
@@ -26,8 +27,10 @@ interface Slots {
   readonly coming: ReadonlySet<number>;
 }
 
-function clusterOf({ stateOk, owners, leaving, coming }: Slots): ClusterPort {
-  const slotOwner = (slot: number): ClusterNode | undefined => (owners.has(slot) ? owners.get(slot) : myself);
+/** `master`: whom the node replicates; a replica owns nothing and has no open slots. */
+function clusterOf({ stateOk, owners, leaving, coming }: Slots, master?: ClusterNode): ClusterPort {
+  const myself = master === undefined ? owner : ({ ...owner, master } as ClusterNode);
+  const slotOwner = (slot: number): ClusterNode | undefined => (owners.has(slot) ? owners.get(slot) : owner);
   const core = {
     stateOk,
     myself,
@@ -64,8 +67,16 @@ function requests(): { command: ResolvedCommand; args: ArgVector }[] {
   return lines.map(parse).filter((request) => request !== undefined);
 }
 
-function refusal(cluster: ClusterPort, command: ResolvedCommand, args: ArgVector): string | undefined {
-  const session = { inMulti: false, queue: [], asking: false, readOnlyMode: false };
+function sessionWith(readOnlyMode: boolean): Session {
+  return { inMulti: false, queue: [], asking: false, readOnlyMode } as unknown as Session;
+}
+
+function refusal(
+  cluster: ClusterPort,
+  session: Session,
+  command: ResolvedCommand,
+  args: ArgVector,
+): string | undefined {
   const config = { values: { 'cluster-preferred-endpoint-type': 'ip' } };
   const server = { cluster, commands: table, store, config, clock: new ManualClock(0) };
   return redirection({
@@ -86,31 +97,47 @@ describe('the short way of a request in cluster mode', () => {
     const chosen = (): number[] => slots.filter(() => random.nextFloat() < 0.3);
     const short = new Set<string>();
     for (let round = 0; round < 30; round++) {
-      const cluster = clusterOf({
+      const isReplica = random.nextFloat() < 0.3;
+      const session = sessionWith(random.nextFloat() < 0.5);
+      const slotsSeen: Slots = {
         stateOk: random.nextFloat() < 0.9,
         owners: new Map(chosen().map((slot) => [slot, random.nextFloat() < 0.5 ? other : undefined])),
-        leaving: new Set(chosen()),
-        coming: new Set(chosen()),
-      });
+        leaving: new Set(isReplica ? [] : chosen()),
+        coming: new Set(isReplica ? [] : chosen()),
+      };
+      const cluster = clusterOf(slotsSeen, isReplica ? owner : undefined);
       for (const { command, args } of requests()) {
-        if (!isPlainlyHere(cluster, command, args)) continue;
+        if (!isPlainlyHere(cluster, session, command, args)) continue;
         short.add(command.fullName);
         const line = Array.from({ length: args.argc }, (_, i) => args.text(i)).join(' ');
-        expect({ line, error: refusal(cluster, command, args) }).toEqual({ line, error: undefined });
+        expect({ line, error: refusal(cluster, session, command, args) }).toEqual({ line, error: undefined });
       }
     }
     expect(short.size).toBeGreaterThan(150);
   });
 
-  it('is open to what is plainly ours', () => {
-    const cluster = clusterOf({ stateOk: true, owners: new Map(), leaving: new Set(), coming: new Set() });
-    const open = (line: string): boolean => {
+  const all: Slots = { stateOk: true, owners: new Map(), leaving: new Set(), coming: new Set() };
+
+  function open(cluster: ClusterPort, readOnlyMode: boolean, lines: readonly string[]): string[] {
+    return lines.filter((line) => {
       const request = parse(line);
-      return request !== undefined && isPlainlyHere(cluster, request.command, request.args);
-    };
-    expect(
-      ['get a', 'set a 1 ex 5', 'incr a', 'mset {a}1 x {a}2 y', 'del {a}1 {a}2', 'ping'].filter(open),
-    ).toHaveLength(6);
-    expect(['mset a x b y', 'del a b', 'eval s 1 a', 'spublish a m'].filter(open)).toEqual([]);
+      return request !== undefined && isPlainlyHere(cluster, sessionWith(readOnlyMode), request.command, request.args);
+    });
+  }
+
+  it('is open to what is plainly ours', () => {
+    const plain = ['get a', 'set a 1 ex 5', 'incr a', 'mset {a}1 x {a}2 y', 'del {a}1 {a}2', 'ping'];
+    expect(open(clusterOf(all), false, plain)).toEqual(plain);
+    expect(open(clusterOf(all), false, ['mset a x b y', 'del a b', 'eval s 1 a', 'spublish a m'])).toEqual([]);
+  });
+
+  it("is open on a replica to what READONLY clients read of the master's", () => {
+    const replica = clusterOf(all, owner);
+    expect(open(replica, true, ['get a', 'mget {a}1 {a}2', 'set a 1', 'ping'])).toEqual([
+      'get a',
+      'mget {a}1 {a}2',
+      'ping',
+    ]);
+    expect(open(replica, false, ['get a', 'set a 1', 'ping'])).toEqual(['ping']);
   });
 });
