@@ -13,6 +13,14 @@ import type { Replication } from './replication.js';
 import { SlotDropper } from './slotDropper.js';
 
 const BUS_PORT_OFFSET = 10000;
+/** What others are told of us. */
+const ANNOUNCED = [
+  'cluster-announce-ip',
+  'cluster-announce-hostname',
+  'cluster-announce-port',
+  'cluster-announce-bus-port',
+  'cluster-replica-no-failover',
+] as const;
 
 /** What the cluster needs of its server. */
 export interface ClusterOwner extends ServerPort {
@@ -59,7 +67,8 @@ export async function startCluster(server: ClusterOwner): Promise<RunningCluster
     host: {
       countKeysInSlot: (slot) => db.slotKeyCount(slot),
       isDatabaseEmpty: () => db.size === 0,
-      replicationOffset: () => replication.offset,
+      // A replica without data that is part of a history has none.
+      replicationOffset: () => Math.max(0, replication.master?.offset ?? replication.offset),
       masterSilentMs: () => replication.masterSilentMs,
       follow: (host, port) => replication.follow({ host, port }),
       unfollow: (flush) => unfollow(server, flush),
@@ -80,6 +89,7 @@ export async function startCluster(server: ClusterOwner): Promise<RunningCluster
   });
   if ('error' in io) return io;
   replication.onProgress = () => io.replicated();
+  for (const name of ANNOUNCED) server.config.onChange(name, () => io.configured());
   executor.afterIdle = () => io.catchUp();
   return { port: io, stop: () => io.close() };
 }

@@ -68,6 +68,9 @@ export class ClusterCore {
         if (link !== undefined) receiveFrame(ctx, link, input.frame);
         break;
       }
+      case 'configured':
+        refreshMyself(ctx);
+        break;
       case 'replicated':
         driveManualFailover(ctx);
     }

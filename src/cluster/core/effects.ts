@@ -11,6 +11,8 @@ export type Input =
   | { readonly kind: 'closed'; readonly link: number; readonly reason: string }
   /** One whole frame arrived. The bytes are read within the step only. */
   | { readonly kind: 'frame'; readonly link: number; readonly frame: Uint8Array }
+  /** Something of {@link CoreConfig} may be different now: what others are told of us follows at once. */
+  | { readonly kind: 'configured' }
   /** More of the master's stream has been applied. Due only while {@link ClusterCore.awaitsOffset}. */
   | { readonly kind: 'replicated' };
 

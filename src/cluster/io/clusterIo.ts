@@ -149,6 +149,11 @@ export class ClusterIo {
     if (this.core.isOverdue(this.#nowMs())) this.#step({ kind: 'tick' });
   }
 
+  /** A setting has changed. */
+  configured(): void {
+    this.#step({ kind: 'configured' });
+  }
+
   /** More of the master's stream has been applied. */
   replicated(): void {
     if (this.core.awaitsOffset) this.#step({ kind: 'replicated' });
