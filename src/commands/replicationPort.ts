@@ -71,6 +71,25 @@ export interface FailoverOptions {
   readonly timeoutMs: number;
 }
 
+/** What WAITAOF asks for: everything written so far on our disk (`local`), and on those of so many replicas. */
+export interface DiskWish {
+  readonly local: boolean;
+  readonly replicas: number;
+  /** 0 is for ever. */
+  readonly timeoutMs: number;
+  readonly mayBlock: boolean;
+}
+
+/** Who waits for what replicas and the disk have of the stream of writes. */
+export interface AcksPort {
+  /** How many replicas have acknowledged all of the stream up to `offset`. */
+  countAcked(offset: number): number;
+  /** WAIT: `client` waits for so many to acknowledge what was written so far; 0 ms is for ever. */
+  wait(client: ReplicationClient, replicas: number, timeoutMs: number): void;
+  /** WAITAOF. Answers at once where it need not, or may not, wait. */
+  waitForDisk(client: ReplicationClient, wish: DiskWish): void;
+}
+
 export interface ReplicationPort {
   readonly id: string;
   readonly secondId: string;
@@ -83,6 +102,7 @@ export interface ReplicationPort {
   readonly replicaFacts: readonly ReplicaFacts[];
   readonly backlog: BacklogFacts | undefined;
   readonly failoverState: string;
+  readonly acks: AcksPort;
   /** Replicas that were heard of within `min-replicas-max-lag`. */
   readonly goodReplicas: number;
   /** What the stream takes of memory, the backlog included. */
@@ -106,15 +126,10 @@ export interface ReplicationPort {
   sync(client: ReplicationClient, request: SyncRequest, reply: ReplyWriter): string | undefined;
   /** PSYNC ... FAILOVER of our master: we are to be it. Answers an error, or nothing. */
   takeOver(id: string): string | undefined;
-  /** A replica says how far it is. */
-  acknowledge(client: ReplicationClient, offset: number): void;
+  /** A replica says how far it is and, if it has an append-only file, how much of that is on disk. */
+  acknowledge(client: ReplicationClient, offset: number, onDiskOffset: number | undefined): void;
   /** The master wants to know how far we are. */
   sendAck(): void;
-  /** How many replicas have acknowledged all of the stream up to `offset`. */
-  countAcked(offset: number): number;
-  /** WAIT: `client` waits for so many to acknowledge what was written so far; 0 ms is for ever. */
-  wait(client: ReplicationClient, replicas: number, timeoutMs: number): void;
-
   /** FAILOVER. Answers an error, or nothing. */
   failover(options: FailoverOptions): string | undefined;
   /** FAILOVER ABORT. False: none is under way. */

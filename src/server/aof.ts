@@ -60,6 +60,8 @@ export class Aof implements PropagationSink {
   #files: AofFiles | undefined;
   #writer: AofWriter | undefined;
   #loader: AofLoader | undefined;
+  /** More of what was written is on disk. */
+  onSynced: () => void = () => {};
 
   constructor(host: AofHost) {
     const { executor, config } = host;
@@ -189,6 +191,7 @@ export class Aof implements PropagationSink {
       policy: this.#policy,
       holdsSyncs: () => values['no-appendfsync-on-rewrite'] && this.#isBusy,
       onFatal: (reason) => this.#host.onFatal(reason),
+      onSynced: () => this.onSynced(),
     });
     this.#writer.stamping = values['aof-timestamp-enabled'];
     executor.propagation.add(this);

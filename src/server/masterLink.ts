@@ -43,6 +43,8 @@ export interface MasterLinkHost {
   renameHistory(id: string): void;
   /** The stream goes on from where it was. */
   wentOn(): void;
+  /** How much of the stream up to this offset, which was applied, is on disk; undefined without an append-only file. */
+  onDisk(offset: number): number | undefined;
   /** FAILOVER: PSYNC asks the other side to take over; answered when it has, or not. */
   readonly failingOver: boolean;
   failoverAnswered(accepted: boolean): void;
@@ -71,6 +73,8 @@ export class MasterLink {
   #stream: MasterStream | undefined;
   #lastIoMs = 0;
   #downSinceMs = 0;
+  /** The master does not know yet that what we have is on disk. */
+  #owesDiskAck = false;
   #isStopped = false;
 
   /**
@@ -401,7 +405,17 @@ export class MasterLink {
   }
 
   sendAck(): void {
-    if (this.state === 'connected') this.#send(['REPLCONF', 'ACK', String(this.offset)]);
+    if (this.state !== 'connected') return;
+    const { offset } = this;
+    const onDisk = this.#host.onDisk(offset);
+    this.#owesDiskAck = onDisk !== undefined && onDisk < offset;
+    const ack = ['REPLCONF', 'ACK', String(offset)];
+    this.#send(onDisk === undefined ? ack : [...ack, 'FACK', String(onDisk)]);
+  }
+
+  /** More of the append-only file is on disk. */
+  synced(): void {
+    if (this.#owesDiskAck) this.sendAck();
   }
 
   // ---------------------------------------------------------------- once a second

@@ -59,6 +59,8 @@ class Replica implements WaitingReplica {
   /** The stream follows when it has acknowledged the snapshot. */
   startsOnAck = false;
   ackedOffset = 0;
+  /** As much of the stream is on its disk. */
+  onDiskOffset = 0;
   ackedAtMs = 0;
   /** When it last took something of a snapshot. */
   progressAtMs: number;
@@ -250,10 +252,12 @@ export class Replicas {
     return { hardBytes: hardBytes === 0 ? 0 : Math.max(hardBytes, backlogBytes), softBytes, softSeconds };
   }
 
-  acknowledge(session: Session, offset: number): void {
+  /** `onDiskOffset`: undefined when the replica does not say. */
+  acknowledge(session: Session, offset: number, onDiskOffset: number | undefined): void {
     const replica = this.#bySession.get(session);
     if (replica === undefined) return;
     replica.ackedOffset = Math.max(replica.ackedOffset, offset);
+    replica.onDiskOffset = Math.max(replica.onDiskOffset, onDiskOffset ?? 0);
     replica.ackedAtMs = this.#nowMs();
     if (replica.startsOnAck && replica.state === 'online') {
       replica.startsOnAck = false;
@@ -267,6 +271,13 @@ export class Replicas {
     let count = 0;
     for (const { state, ackedOffset } of this.#bySession.values())
       if (state === 'online' && ackedOffset >= offset) count++;
+    return count;
+  }
+
+  countOnDisk(offset: number): number {
+    let count = 0;
+    for (const { state, onDiskOffset } of this.#bySession.values())
+      if (state === 'online' && onDiskOffset >= offset) count++;
     return count;
   }
 

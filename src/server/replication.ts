@@ -26,6 +26,7 @@ import type { ReplyWriter } from '../resp/replyWriter.js';
 import { AckWaiters, INSTANCE_CHANGED } from './ackWaiters.js';
 import type { Aof } from './aof.js';
 import type { Clients } from './clients.js';
+import { DiskMarks } from './diskMarks.js';
 import { loadMasterData, noteMaster } from './masterData.js';
 import { MasterLink, type MasterLinkHost } from './masterLink.js';
 import { PlannedFailover } from './plannedFailover.js';
@@ -56,7 +57,8 @@ export class Replication implements ReplicationPort {
   readonly #history = new History(newId());
   readonly #stream = new WriteStream(this.#history, () => this.#later());
   readonly #failover: PlannedFailover;
-  readonly #waiters: AckWaiters;
+  readonly acks: AckWaiters;
+  readonly #diskMarks: DiskMarks;
   #link: MasterLink | undefined;
   #flushing: NodeJS.Immediate | undefined;
   #wantsAcks = false;
@@ -82,7 +84,8 @@ export class Replication implements ReplicationPort {
       cut: () => stream.cut(),
       acked: () => this.#acked(),
     });
-    this.#waiters = new AckWaiters(host.executor, (offset) => this.countAcked(offset));
+    this.acks = new AckWaiters(host, this);
+    this.#diskMarks = new DiskMarks(host);
     this.#failover = new PlannedFailover({
       executor: host.executor,
       isMaster: () => this.#link === undefined,
@@ -178,6 +181,10 @@ export class Replication implements ReplicationPort {
     const { replicaof } = this.#host.config.values;
     const saved = savedHistory(aux);
     this.#isStarted = true;
+    this.#host.aof.onSynced = () => {
+      this.acks.synced();
+      this.#link?.synced();
+    };
     if (replicaof === undefined) {
       if (saved !== undefined) this.#resumeAsMaster(saved);
       return this.#changed();
@@ -322,19 +329,8 @@ export class Replication implements ReplicationPort {
     return undefined;
   }
 
-  acknowledge(client: ReplicationClient, offset: number): void {
-    this.replicas.acknowledge(client as Session, offset);
-  }
-
-  countAcked(offset: number): number {
-    return this.replicas.countAcked(offset);
-  }
-
-  // ---------------------------------------------------------------- WAIT
-
-  wait(client: ReplicationClient, replicas: number, timeoutMs: number): void {
-    this.#waiters.wait(client as Session, this.offset, replicas, timeoutMs);
-    if (this.replicas.count > 0) this.requestAcks();
+  acknowledge(client: ReplicationClient, offset: number, onDiskOffset: number | undefined): void {
+    this.replicas.acknowledge(client as Session, offset, onDiskOffset);
   }
 
   /** Asks all replicas how far they are. */
@@ -351,7 +347,7 @@ export class Replication implements ReplicationPort {
 
   /** Replicas got further, came or went. */
   #acked(): void {
-    this.#waiters.acked();
+    this.acks.acked();
     if (this.#host.config.values['min-replicas-to-write'] > 0) this.#changed();
   }
 
@@ -453,6 +449,7 @@ export class Replication implements ReplicationPort {
         this.replicas.closeAll();
       },
       wentOn: () => this.#openStream(),
+      onDisk: (offset) => this.#diskMarks.onDisk(offset),
       get failingOver() {
         return failover.isMoving;
       },
@@ -467,7 +464,7 @@ export class Replication implements ReplicationPort {
       session.closeAfterReply();
       return INSTANCE_CHANGED;
     });
-    this.#waiters.endAll();
+    this.acks.endAll();
   }
 
   // ---------------------------------------------------------------- failover

@@ -305,6 +305,30 @@ describe('a master that comes back', () => {
   );
 });
 
+describe('WAITAOF', () => {
+  afterEach(stopAll);
+
+  it.each(['everysec', 'always'])('waits for the disks of a master and its replica (%s)', async (policy) => {
+    const args = ['--appendonly', 'yes', '--appendfsync', policy];
+    const [master, replica] = await Promise.all([start('shoal', args), start('shoal', args)]);
+    await replica.follow(master.server.port);
+    await master.call('SET', 'k', 'v');
+    expect(await master.call('WAITAOF', '1', '1', '20000')).toContain(
+      '"items":[{"type":"integer","text":"1"},{"type":"integer","text":"1"}]',
+    );
+    expect(await replica.call('WAITAOF', '1', '0', '0')).toMatch(/^ERR WAITAOF cannot be used with replica instances/);
+  });
+
+  it('tells how far it got when the time is over', async () => {
+    const [master, replica] = await Promise.all([start('shoal'), start('shoal')]);
+    await replica.follow(master.server.port);
+    await master.call('SET', 'k', 'v');
+    expect(await master.call('WAITAOF', '0', '1', '100')).toContain(
+      '"items":[{"type":"integer","text":"0"},{"type":"integer","text":"0"}]',
+    );
+  });
+});
+
 describe('SHUTDOWN', () => {
   afterEach(stopAll);
 

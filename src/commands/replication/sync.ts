@@ -93,7 +93,8 @@ function configure(ctx: CommandContext, i: number): string | typeof SILENT | und
       return undefined;
     case 'ack': {
       const offset = ctx.argInt(i + 1);
-      if (!Number.isNaN(offset)) replication.acknowledge(ctx.client, offset);
+      const onDisk = ctx.argc > i + 3 && ctx.argIs(i + 2, 'fack') ? ctx.argInt(i + 3) : Number.NaN;
+      if (!Number.isNaN(offset)) replication.acknowledge(ctx.client, offset, Number.isNaN(onDisk) ? undefined : onDisk);
       return SILENT;
     }
     case 'getack':

@@ -34,6 +34,8 @@ export interface AofWriterOptions {
    * leave: the process has to end with exit code 1. The reason has been logged.
    */
   readonly onFatal: (reason: string) => void;
+  /** More is on disk than before: see {@link AofWriter.syncedBytes}. Called within a flush with 'always'. */
+  readonly onSynced?: () => void;
 }
 
 /** What INFO persistence prints of it. */
@@ -76,6 +78,7 @@ export class AofWriter {
   readonly #log: LogSink;
   readonly #onFatal: (reason: string) => void;
   readonly #holdsSyncs: () => boolean;
+  readonly #onSynced: () => void;
   readonly #buffer = new AofBuffer();
   #policy: FsyncPolicy;
 
@@ -84,6 +87,9 @@ export class AofWriter {
   #syncedBytes: number;
   #totalBytes: number;
   #baseBytes: number;
+  /** Of the files before this one, and how much of all of them is on disk. */
+  #earlierBytes = 0;
+  #safeBytes = 0;
   /** The database that the last SELECT in the file named. */
   #selectedDb = NO_DATABASE;
   /** `aof-timestamp-enabled` */
@@ -109,6 +115,7 @@ export class AofWriter {
     this.#log = options.log;
     this.#onFatal = options.onFatal;
     this.#holdsSyncs = options.holdsSyncs ?? (() => false);
+    this.#onSynced = options.onSynced ?? (() => {});
     this.#policy = options.policy;
     this.#fd = file.fd;
     this.#fileBytes = file.sizeBytes;
@@ -174,6 +181,16 @@ export class AofWriter {
     if (policy === 'no') this.#syncError = undefined;
   }
 
+  /** What was appended so far, in this file and those before it, and is to be on disk some time. */
+  get appendedBytes(): number {
+    return this.#earlierBytes + this.#fileBytes + this.#buffer.length;
+  }
+
+  /** As much of {@link appendedBytes} is on disk. */
+  get syncedBytes(): number {
+    return this.#safeBytes;
+  }
+
   /** A snapshot of the figures, made for INFO. */
   stats(): AofStats {
     return {
@@ -200,6 +217,7 @@ export class AofWriter {
     if (!this.flush(true) || this.#buffer.length > 0) return false;
     this.#retire(this.#fd);
     this.#fd = fd;
+    this.#earlierBytes += this.#fileBytes;
     this.#fileBytes = 0;
     this.#syncedBytes = 0;
     this.#selectedDb = NO_DATABASE;
@@ -368,6 +386,7 @@ export class AofWriter {
     }
     this.#syncedBytes = this.#fileBytes;
     this.#syncError = undefined;
+    this.#noteSafe();
     return true;
   }
 
@@ -405,6 +424,15 @@ export class AofWriter {
     if (sync.closeAfter) this.#files.close(sync.fd);
     const next = this.#retired.shift();
     if (next !== undefined) this.#startSync({ fd: next, upToBytes: 0, closeAfter: true });
+    if (error === undefined && next === undefined) this.#noteSafe();
+  }
+
+  /** No file before this one waits for its sync. */
+  #noteSafe(): void {
+    const safeBytes = this.#earlierBytes + this.#syncedBytes;
+    if (safeBytes <= this.#safeBytes) return;
+    this.#safeBytes = safeBytes;
+    this.#onSynced();
   }
 
   #retire(fd: number): void {
