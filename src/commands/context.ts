@@ -18,6 +18,7 @@ import type { SetEditors } from '../types/set/set.js';
 import type { Zsets } from '../types/zset/zsets.js';
 import type { ClusterPort } from './clusterPort.js';
 import type { CommandDeclaration } from './command.js';
+import type { MigrationPort } from './migrationPort.js';
 import type { MonitorsPort, PubSubPort, SubscriptionCounts, TrackingPort } from './pushPorts.js';
 import type { ReplicationPort } from './replicationPort.js';
 import type { LatencyPort, SlowLogPort } from './server/monitoringPorts.js';
@@ -435,6 +436,7 @@ export interface ServerPort {
   readonly tracking: TrackingPort;
   readonly monitors: MonitorsPort;
   readonly replication: ReplicationPort;
+  readonly migrations: MigrationPort;
   /** Undefined unless cluster-enabled. */
   readonly cluster: ClusterPort | undefined;
   /** DEBUG SET-ACTIVE-EXPIRE. */

@@ -27,7 +27,7 @@ export interface SuspendedCall {
   readonly startUs: number;
 }
 
-/** CLIENT PAUSE holds it back (the session keeps a copy), or it blocks: nothing behind it may run now. */
+/** CLIENT PAUSE or a key on its way holds it back (the session keeps a copy), or it blocks: nothing behind it may run now. */
 export const HELD_BACK = 1;
 
 /** Answered to a data file or a master whose command we do not have. */
@@ -200,7 +200,9 @@ export class Executor extends CommandScope implements Request {
   }
 
   #mustWait(session: Session, command: ResolvedCommand): boolean {
-    if (!this.pause.activeAt(this.nowMs) || session.isReplica) return false;
+    if (session.isReplica) return false;
+    if (!this.moving.empty && this.moving.holdsBack(session, command, this.args)) return true;
+    if (!this.pause.activeAt(this.nowMs)) return false;
     return this.pause.holdsAllAt(this.nowMs) || isWriting(session, command);
   }
 

@@ -41,7 +41,8 @@ function authenticated({ session, command }: Request): string | undefined {
 }
 
 function allowedInMulti({ session, command }: Request): string | undefined {
-  if (!session.inMulti || (command.flags & NO_MULTI) === 0) return undefined;
+  // MIGRATE waits for another server, and a transaction cannot.
+  if (!session.inMulti || ((command.flags & NO_MULTI) === 0 && command.fullName !== 'migrate')) return undefined;
   return 'ERR Command not allowed inside a transaction';
 }
 

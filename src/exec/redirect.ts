@@ -120,7 +120,9 @@ function surveyKey(request: Request, survey: KeySurvey, args: ArgVector, at: num
   noteSlot(survey, args, at);
   const core = request.server.cluster?.core;
   if (core?.migratingTo(survey.slot) === undefined && core?.importingFrom(survey.slot) === undefined) return;
-  if (request.server.store.databases[0].find(args.buf, args.start[at], args.end[at]) === 0) survey.missing++;
+  const [db] = request.server.store.databases;
+  const ref = db.find(args.buf, args.start[at], args.end[at]);
+  if (ref === 0 || db.isDue(ref, request.nowMs)) survey.missing++;
   else survey.existing++;
 }
 
@@ -159,7 +161,7 @@ function route(request: Request, cluster: ClusterPort, survey: KeySurvey): strin
   }
   const mine = owner === core.myself;
   const target = mine ? core.migratingTo(slot) : undefined;
-  const importing = !mine && core.importingFrom(slot) !== undefined;
+  const importing = target === undefined && core.importingFrom(slot) !== undefined;
   if ((target !== undefined || importing) && command.fullName === 'migrate') return undefined;
   if (target !== undefined && survey.missing > 0) {
     if (survey.existing > 0) return errors.TRYAGAIN;

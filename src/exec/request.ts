@@ -9,6 +9,7 @@ export interface Request {
   readonly command: ResolvedCommand;
   readonly args: ArgVector;
   readonly server: ServerPort;
+  readonly nowMs: number;
   /** Data files are being read: only commands that may run meanwhile do. */
   readonly loading: boolean;
   readonly eviction: Eviction;

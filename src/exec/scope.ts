@@ -9,6 +9,7 @@ import {
   type CommandContext,
   EVENT_EVICTED,
   EVENT_EXPIRED,
+  EVENT_GENERIC,
   EVENT_MISS,
   type KeyWait,
   type ResolvedCommand,
@@ -29,6 +30,7 @@ import { BlockedClients } from './blocking.js';
 import { Eviction } from './eviction.js';
 import { LatencyMonitor } from './latency.js';
 import { Monitors } from './monitor.js';
+import { MovingKeys } from './movingKeys.js';
 import { Notifier } from './notify.js';
 import { OwnExpires } from './ownExpires.js';
 import { PauseState } from './pause.js';
@@ -49,6 +51,7 @@ export abstract class CommandScope implements CommandContext {
   readonly scratch = new Uint8Array(64);
   readonly watches = new WatchTable();
   readonly blocking = new BlockedClients();
+  readonly moving: MovingKeys;
   readonly lists: Lists;
   readonly propagation = new Propagation();
   readonly pause = new PauseState();
@@ -99,6 +102,7 @@ export abstract class CommandScope implements CommandContext {
     this.server = server;
     this.latency = new LatencyMonitor(server.config, server.clock);
     this.eviction = new Eviction(this);
+    this.moving = new MovingKeys(server.commands);
     this.lists = new Lists(server.config);
     this.hash = new HashEditor(server.config);
     this.sets = new SetEditors(server.config);
@@ -278,6 +282,17 @@ export abstract class CommandScope implements CommandContext {
     if (this.propagation.active) this.propagation.feed(db.index, ArgVector.from(['DEL', key]));
   }
 
+  /** Keys that another server has now, at a client's wish: they go, as one command. */
+  movedAway(session: Session, db: Database, keys: readonly Uint8Array[]): void {
+    this.client = session;
+    this.nowMs = this.server.clock.nowMs();
+    for (const key of keys) {
+      db.deleteKey(key, 0, key.length);
+      this.modifiedKey(db, key, 0, key.length, EVENT_GENERIC, 'del');
+    }
+    if (this.propagation.active) this.propagation.feed(db.index, ArgVector.from(['DEL', ...keys]));
+  }
+
   // ---------------------------------------------------------------- CommandContext: effects
 
   modified(i: number, eventClass: number, event: string): void {
@@ -298,6 +313,7 @@ export abstract class CommandScope implements CommandContext {
     if (this.writableReplica && !this.client.isMaster) this.ownExpires.note(db, buf, start, end);
     if (!this.watches.empty) this.watches.touched(db, buf, start, end, db.find(buf, start, end) !== 0);
     if (!this.blocking.empty) this.blocking.signal(db, buf, start, end);
+    if (!this.moving.empty) this.moving.touched(db, buf, start, end);
     if (this.tracking.active) this.tracking.changed(buf, start, end, false);
     this.notify(db, buf, start, end, eventClass, event);
   }

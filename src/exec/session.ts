@@ -99,7 +99,7 @@ export class Session implements ClientPort {
   watchedBytes = 0;
   /** A watched key was changed: EXEC answers nil. */
   watchBroken = false;
-  /** A request that CLIENT PAUSE holds back. */
+  /** A request that CLIENT PAUSE, or a key on its way to another server, holds back. */
   heldBack: ArgVector | undefined;
   /** The link to the master: what it says is done as it was there. */
   isMaster = false;

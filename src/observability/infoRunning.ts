@@ -78,7 +78,7 @@ export function statsSection(server: ServerPort): InfoFields {
     ['pubsubshard_channels', server.pubsub.channelCount(true)],
     ['latest_fork_usec', 0],
     ['total_forks', 0],
-    ['migrate_cached_sockets', 0],
+    ['migrate_cached_sockets', server.migrations.cachedSockets],
     ['slave_expires_tracked_keys', server.replication.ownExpiresCount],
     ['active_defrag_hits', defragmenter.hits],
     ['active_defrag_misses', defragmenter.misses],

@@ -115,6 +115,7 @@ export class Clients implements ClientsPort, ConnectionHost {
     session.endMulti();
     session.heldBack = undefined;
     this.executor.blocking.forget(session);
+    this.executor.moving.forget(session);
     this.executor.forgetPushes(session);
     session.blocked?.('timeout');
     this.#byId.delete(session.id);
@@ -192,7 +193,8 @@ export class Clients implements ClientsPort, ConnectionHost {
   unblock(id: number, withError: boolean): boolean {
     const session = this.#byId.get(id)?.session;
     const how = withError ? 'unblocked-with-error' : 'timeout';
-    return session !== undefined && this.executor.blocking.end(session, how);
+    if (session === undefined || this.executor.moving.isMover(session)) return false;
+    return this.executor.blocking.end(session, how);
   }
 
   /** Serves those whose turn has come although no request made it come: keys expired, a slot has left. */

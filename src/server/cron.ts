@@ -7,6 +7,7 @@ import { ExpireCycle } from '../exec/expireCycle.js';
 import type { Aof } from './aof.js';
 import type { Clients } from './clients.js';
 import type { Ending } from './ending.js';
+import type { Migrations } from './migrations.js';
 import type { Rdb } from './rdb.js';
 import type { Replication } from './replication.js';
 import type { Rates } from './stats.js';
@@ -25,6 +26,7 @@ export interface CronHost extends ServerPort {
   readonly clients: Clients;
   readonly replication: Replication;
   readonly ending: Ending;
+  readonly migrations: Migrations;
   readonly rateMeter: Rates;
   refreshGates(): void;
 }
@@ -97,6 +99,7 @@ export class Cron {
     if (nowMs - this.#lastSecondMs >= 1000) {
       this.#lastSecondMs = nowMs;
       server.clients.closeIdle();
+      server.migrations.tick();
       server.clients.closeSlowReaders();
       server.executor.redirectBlocked();
       server.stats.peakMemoryBytes = Math.max(server.stats.peakMemoryBytes, server.usedMemoryBytes());

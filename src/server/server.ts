@@ -30,6 +30,7 @@ import { Clients } from './clients.js';
 import { claimLoadedSlots, type RunningCluster, startCluster } from './cluster.js';
 import { Cron } from './cron.js';
 import { Ending } from './ending.js';
+import { Migrations } from './migrations.js';
 import { Rdb } from './rdb.js';
 import { Replication } from './replication.js';
 import { crash, type RestartOptions, restart } from './restart.js';
@@ -75,6 +76,7 @@ export class Server implements ServerPort {
   readonly aof: Aof;
   readonly snapshots: Snapshots;
   readonly replication: Replication;
+  readonly migrations: Migrations;
   readonly rdb: Rdb;
   readonly outbox: Outbox;
   readonly ending: Ending;
@@ -111,6 +113,12 @@ export class Server implements ServerPort {
     this.snapshots = new Snapshots({ executor: this.executor, config, history: () => this.replication.aux() });
     this.replication = new Replication(this);
     this.ending = new Ending(this);
+    this.migrations = new Migrations({
+      executor: this.executor,
+      clusterMode,
+      refreshGates: () => this.refreshGates(),
+      serveBlocked: () => this.clients.serveBlocked(),
+    });
     this.rdb = new Rdb({ executor: this.executor, config, snapshots: this.snapshots });
     this.rdb.onChange = () => this.refreshGates();
     this.aof = new Aof({
@@ -262,6 +270,7 @@ export class Server implements ServerPort {
   async #stop(): Promise<boolean> {
     this.#cron.stop();
     this.rdb.stop();
+    this.migrations.stop();
     this.#listener.close();
     this.outbox.flush();
     this.replication.flush();
@@ -332,6 +341,7 @@ export class Server implements ServerPort {
     this.#options.logger.setRole(executor.following ? 'S' : 'M');
     executor.gated =
       executor.loading ||
+      !executor.moving.empty ||
       this.clients.paused ||
       executor.pause.activeAt(this.clock.nowMs()) ||
       executor.replication.masterDown ||

@@ -258,14 +258,15 @@ function setSlotOwner(ctx: CoreContext, slot: number, id: string): AdminReply {
     return err(`Can't assign hashslot ${slot} to a different node while I still hold keys for this hash slot.`);
   }
   if (!hasKeys) state.migrating[slot] = undefined;
+  const imported = node.isMyself && state.importing[slot] !== undefined;
+  if (imported) state.importing[slot] = undefined;
   state.setOwner(slot, node);
   ctx.persistAndRecompute();
   const leftEmpty = wasMine && !node.isMyself && myself.slotCount === 0;
   if (leftEmpty && ctx.config.allowReplicaMigration) followNewOwner(ctx, node);
-  if (node.isMyself && state.importing[slot] !== undefined) {
+  if (imported) {
     // A new epoch makes everyone believe the new owner rather than the old one.
     if (bumpConfigEpoch(ctx)) ctx.log('warning', `configEpoch updated after importing slot ${slot}`);
-    state.importing[slot] = undefined;
     broadcastPong(ctx);
   }
   return OK;

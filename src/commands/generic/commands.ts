@@ -2,6 +2,7 @@ import type { Command } from '../define.js';
 import { dumpCommands } from './dump.js';
 import { expireCommands } from './expire.js';
 import { keyCommands } from './keys.js';
+import { migrateCommands } from './migrate.js';
 import { objectCommands } from './object.js';
 import { relocateCommands } from './relocate.js';
 import { restoreCommands } from './restore.js';
@@ -20,4 +21,5 @@ export const genericCommands: readonly Command[] = [
   ...sortCommands,
   ...dumpCommands,
   ...restoreCommands,
+  ...migrateCommands,
 ];

@@ -11,6 +11,7 @@ import { RDB_VERSION, RDB_VERSION_READ } from './rdbFormat.js';
 import { RdbInput } from './rdbInput.js';
 import type { LoadedValue } from './rdbLoaded.js';
 import { RdbOutput } from './rdbOutput.js';
+import type { SlicedValue } from './rdbSliced.js';
 import { RdbValues } from './rdbValue.js';
 
 const VERSION_BYTES = 2;
@@ -47,6 +48,19 @@ export class ValueDumps {
     out.reset();
   }
 
+  /**
+   * The same for a value that is too large for one step, in pieces; undefined when it is not. The caller sees to it that nobody changes
+   * the value until the last piece.
+   */
+  frozen(db: Database, ref: Ref): FrozenDump | undefined {
+    const compressing = this.config.values.rdbcompression;
+    const begin = (): SlicedValue | undefined => this.values.slice(db, ref, compressing, true);
+    const value = begin();
+    if (value === undefined) return undefined;
+    value.release();
+    return new FrozenDump(begin as () => SlicedValue, compressing);
+  }
+
   /** Whether buf[start, end) is a payload that nobody has changed, of a version that can be read. */
   isIntact(buf: Uint8Array, start: number, end: number): boolean {
     if (end - start < FOOTER_BYTES) return false;
@@ -69,5 +83,74 @@ export class ValueDumps {
     const value = this.values.read(input, db);
     input.close();
     return value;
+  }
+}
+
+/**
+ * The dump of a large value in pieces. Whoever sends it must announce its length first, so it is written twice: once to be measured, once
+ * for good. That takes time, but no memory.
+ */
+export class FrozenDump {
+  /** Of all pieces; right when {@link measure} is through. */
+  length = 1 + FOOTER_BYTES;
+  private readonly begin: () => SlicedValue;
+  private readonly compressing: boolean;
+  private readonly scratch = new RdbOutput();
+  private readonly crc = new Crc64();
+  private measured: SlicedValue | undefined;
+  private value: SlicedValue | undefined;
+  private written = 0;
+
+  constructor(begin: () => SlicedValue, compressing: boolean) {
+    this.begin = begin;
+    this.compressing = compressing;
+    this.scratch.compressing = compressing;
+  }
+
+  /** Measures the next piece; false when that was the last. */
+  measure(): boolean {
+    this.measured ??= this.begin();
+    const { scratch, measured } = this;
+    scratch.reset();
+    const more = measured.writePiece(scratch);
+    this.length += scratch.length;
+    if (more) return true;
+    measured.release();
+    this.measured = undefined;
+    return false;
+  }
+
+  /** Writes the next piece; false when that was the last. Throws when the value turns out to be another than was measured. */
+  write(out: RdbOutput): boolean {
+    const from = out.length;
+    if (this.value === undefined) {
+      this.value = this.begin();
+      out.byte(this.value.mark);
+    }
+    out.compressing = this.compressing;
+    const more = this.value.writePiece(out);
+    if (!more) {
+      out.byte(RDB_VERSION & 0xff);
+      out.byte(RDB_VERSION >> 8);
+    }
+    this.crc.update(out.buf, from, out.length);
+    if (!more) this.writeSum(out);
+    this.written += out.length - from;
+    const isWrong = more ? this.written > this.length : this.written !== this.length;
+    if (isWrong) throw new Error(`a value measured ${this.length} bytes, but ${this.written} were written`);
+    return more;
+  }
+
+  private writeSum(out: RdbOutput): void {
+    const at = out.length;
+    for (let i = 0; i < CRC_BYTES; i++) out.byte(0);
+    this.crc.write(out.buf, at);
+    this.release();
+  }
+
+  /** Nothing more of it is wanted. */
+  release(): void {
+    this.measured?.release();
+    this.value?.release();
   }
 }

@@ -6,6 +6,7 @@ import { ByteView, type Ref, TYPE_HASH } from '../../store/types.js';
 import { HASH_LISTPACK, HashEditor } from '../../types/hash/hash.js';
 import { ListpackCursor } from '../../types/listpack/cursor.js';
 import { RDB_HASH, RDB_HASH_LISTPACK, RDB_HASH_ZIPLIST, RDB_HASH_ZIPMAP } from './rdbFormat.js';
+import { FrozenElements, type WriteElement } from './rdbFrozen.js';
 import { type RdbInput, RdbString } from './rdbInput.js';
 import { LoadedBytes, type LoadedValue } from './rdbLoaded.js';
 import type { RdbOutput } from './rdbOutput.js';
@@ -41,16 +42,18 @@ export class RdbHashes {
     });
   }
 
-  slice(db: Database, ref: Ref, compressing: boolean): SlicedValue | undefined {
+  slice(db: Database, ref: Ref, compressing: boolean, isFrozen: boolean): SlicedValue | undefined {
     const elements = db.object(ref);
     if (!(elements instanceof Elements) || elements.count <= SLICED_FROM_ELEMENTS) return undefined;
     const field = new ByteView();
     const value = new ByteView();
-    return new SlicedElements(RDB_HASH, elements, compressing, (out, element) => {
+    const write: WriteElement = (out, element) => {
       elements.readBoth(element, field, value);
       out.view(field);
       out.view(value);
-    });
+    };
+    if (isFrozen) return new FrozenElements(RDB_HASH, elements, write);
+    return new SlicedElements(RDB_HASH, elements, compressing, write);
   }
 
   read(input: RdbInput, type: number, db: Database): LoadedValue {

@@ -11,6 +11,7 @@ import { ListpackCursor } from '../../types/listpack/cursor.js';
 import { ListpackElement } from '../../types/listpack/element.js';
 import { validate } from '../../types/listpack/format.js';
 import { NODE_LISTPACK, NODE_PLAIN, RDB_LIST, RDB_LIST_QUICKLIST_2, RDB_LIST_ZIPLIST } from './rdbFormat.js';
+import { FrozenList } from './rdbFrozen.js';
 import { type RdbInput, RdbString } from './rdbInput.js';
 import { LoadedBytes, type LoadedValue } from './rdbLoaded.js';
 import type { RdbOutput } from './rdbOutput.js';
@@ -50,10 +51,10 @@ export class RdbLists {
     out.compressedString(blocks.buf(node), from, from + node.packedBytes, node.bytes);
   }
 
-  slice(db: Database, ref: Ref): SlicedValue | undefined {
+  slice(db: Database, ref: Ref, _compressing: boolean, isFrozen: boolean): SlicedValue | undefined {
     const list = db.object(ref);
     if (!(list instanceof Quicklist) || list.nodeCount <= SLICED_FROM_NODES) return undefined;
-    return new SlicedList(list);
+    return isFrozen ? new FrozenList(list) : new SlicedList(list);
   }
 
   read(input: RdbInput, type: number, db: Database): LoadedValue {

@@ -7,6 +7,7 @@ import { ListpackCursor } from '../../types/listpack/cursor.js';
 import { Intset, validateIntset } from '../../types/set/intset.js';
 import { SET_INTSET, SET_LISTPACK, SET_TABLE, SetEditor } from '../../types/set/set.js';
 import { RDB_SET, RDB_SET_INTSET, RDB_SET_LISTPACK } from './rdbFormat.js';
+import { FrozenElements, type WriteElement } from './rdbFrozen.js';
 import { type RdbInput, RdbString } from './rdbInput.js';
 import { LoadedBytes, type LoadedValue } from './rdbLoaded.js';
 import type { RdbOutput } from './rdbOutput.js';
@@ -40,15 +41,17 @@ export class RdbSets {
     });
   }
 
-  slice(db: Database, ref: Ref, compressing: boolean): SlicedValue | undefined {
+  slice(db: Database, ref: Ref, compressing: boolean, isFrozen: boolean): SlicedValue | undefined {
     const elements = db.object(ref);
     if (!(elements instanceof Elements) || elements.count <= SLICED_FROM_ELEMENTS) return undefined;
     const member = new ByteView();
     const value = new ByteView();
-    return new SlicedElements(RDB_SET, elements, compressing, (out, element) => {
+    const write: WriteElement = (out, element) => {
       elements.readBoth(element, member, value);
       out.view(member);
-    });
+    };
+    if (isFrozen) return new FrozenElements(RDB_SET, elements, write);
+    return new SlicedElements(RDB_SET, elements, compressing, write);
   }
 
   read(input: RdbInput, type: number, db: Database): LoadedValue {

@@ -19,6 +19,7 @@ import { validateNode } from '../../types/stream/nodeFormat.js';
 import type { Segment } from '../../types/stream/segment.js';
 import { Stream } from '../../types/stream/stream.js';
 import { RDB_STREAM, RDB_STREAM_2, RDB_STREAM_3 } from './rdbFormat.js';
+import { FrozenParts } from './rdbFrozen.js';
 import { type RdbInput, RdbString } from './rdbInput.js';
 import type { LoadedValue } from './rdbLoaded.js';
 import { RdbOutput } from './rdbOutput.js';
@@ -44,7 +45,7 @@ export class RdbStreams {
   }
 
   /** Groups and counters are taken at once, the entries in pieces. */
-  slice(db: Database, ref: Ref, compressing: boolean): SlicedValue | undefined {
+  slice(db: Database, ref: Ref, compressing: boolean, isFrozen: boolean): SlicedValue | undefined {
     const stream = db.object(ref) as Stream;
     if (stream.bytesUsed <= SLICED_FROM_BYTES) return undefined;
     const head = new RdbOutput();
@@ -52,7 +53,9 @@ export class RdbStreams {
     const tail = new RdbOutput();
     tail.compressing = compressing;
     this.writeTail(tail, stream);
-    return new SlicedParts(RDB_STREAM_2, head, stream.share(), tail, (out, segment) => this.writeNodes(out, segment));
+    const write = (out: RdbOutput, segment: Segment): void => this.writeNodes(out, segment);
+    if (isFrozen) return new FrozenParts(RDB_STREAM_2, head, [...stream.segments], tail, write);
+    return new SlicedParts(RDB_STREAM_2, head, stream.share(), tail, write);
   }
 
   private writeNodes(out: RdbOutput, segment: Segment): void {

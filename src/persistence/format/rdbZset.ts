@@ -9,6 +9,7 @@ import { ZSET_LISTPACK, type ZsetLimits } from '../../types/zset/encoding.js';
 import { parseDouble, parseShortDecimal } from '../../types/zset/score.js';
 import { SortedSet } from '../../types/zset/sortedSet.js';
 import { RDB_ZSET, RDB_ZSET_2, RDB_ZSET_LISTPACK, RDB_ZSET_ZIPLIST } from './rdbFormat.js';
+import { FrozenElements, type WriteElement } from './rdbFrozen.js';
 import { type RdbInput, RdbString } from './rdbInput.js';
 import { LoadedBytes, type LoadedValue } from './rdbLoaded.js';
 import type { RdbOutput } from './rdbOutput.js';
@@ -45,17 +46,19 @@ export class RdbZsets {
   }
 
   /** The elements then come in no order. */
-  slice(db: Database, ref: Ref, compressing: boolean): SlicedValue | undefined {
+  slice(db: Database, ref: Ref, compressing: boolean, isFrozen: boolean): SlicedValue | undefined {
     const set = db.object(ref);
     if (!(set instanceof SortedSet) || set.count <= SLICED_FROM_ELEMENTS) return undefined;
     const { elements } = set;
     const member = new ByteView();
     const score = new ByteView();
-    return new SlicedElements(RDB_ZSET_2, elements, compressing, (out, element) => {
+    const write: WriteElement = (out, element) => {
       elements.readBoth(element, member, score);
       out.view(member);
       out.double(score.data.getFloat64(score.start, true));
-    });
+    };
+    if (isFrozen) return new FrozenElements(RDB_ZSET_2, elements, write);
+    return new SlicedElements(RDB_ZSET_2, elements, compressing, write);
   }
 
   read(input: RdbInput, type: number, db: Database): LoadedValue {

@@ -120,8 +120,8 @@ function textsOf(reply: Reply | undefined): string[] {
   return reply !== undefined && 'items' in reply ? reply.items.map(textOf) : [];
 }
 
-const LINE = /^(db\d+ (?:"(?:[^"\\]|\\.)*" \S+ \S+|\d+ keys)) (.*?)(?: ttl (\d+)s)?$/;
-const EITHER_ENCODING = /^(db\d+ "(?:[^"\\]|\\.)*" \S+) (\w+)\/(\w+)$/;
+const LINE = /^((?:[a-d] )?db\d+ (?:"(?:[^"\\]|\\.)*" \S+ \S+|\d+ keys)) (.*?)(?: ttl (\d+)s)?$/;
+const EITHER_ENCODING = /^((?:[a-d] )?db\d+ "(?:[^"\\]|\\.)*" \S+) (\w+)\/(\w+)$/;
 
 /** Whether key, type and encoding are the same. */
 function sameHead(want: string, have: string): boolean {

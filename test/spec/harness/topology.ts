@@ -2,11 +2,13 @@
  * The servers that specs run against, started once and shared by all specs that ask for the same.
  *
  *     @server default          one server
+ *     @server two              two servers that know nothing of each other
  *     @server --maxmemory 1mb  one server with these directives
  *     @server cluster          one cluster node without slots
  *     @server cluster-full     one cluster node with all slots
  *     @server cluster-two      two nodes, a with slots 0-8191 and b with the rest
  *     @server cluster-replica  two nodes, a with all slots and b as its replica
+ *     @server cluster-moving   the same for specs that move slots, which changes epochs
  */
 import { textOf } from '../../support/notation.js';
 import type { RunningServer } from '../../support/process.js';
@@ -16,6 +18,7 @@ import { RawClient } from '../../support/rawclient.js';
 export type StartServer = (args: readonly string[]) => Promise<RunningServer>;
 
 const COMMON = ['--appendonly', 'no', '--enable-debug-command', 'yes'];
+const TWO_NODES = ['cluster-two', 'cluster-moving'];
 const CLUSTER = ['--cluster-enabled', 'yes', '--cluster-node-timeout', '5000'];
 
 export class SpecNode {
@@ -133,17 +136,17 @@ export class TopologyPool {
 
   async #build(name: string): Promise<Topology> {
     const clustered = name.startsWith('cluster');
-    const args = clustered ? CLUSTER : name === 'default' ? [] : splitArgs(name);
     const replicated = name === 'cluster-replica';
-    const count = name === 'cluster-two' || replicated ? 2 : 1;
+    const args = clustered ? CLUSTER : ['default', 'two'].includes(name) ? [] : splitArgs(name);
+    const count = replicated || ['two', ...TWO_NODES].includes(name) ? 2 : 1;
     const starts = Array.from({ length: count }, () => this.#start([...COMMON, ...args]));
     const nodes = new Map<string, SpecNode>();
     for (const [i, started] of starts.entries()) {
       nodes.set('abcd'[i] as string, new SpecNode(await started, replicated && i === 1));
     }
     if (name === 'cluster-full') await assignSlots(nodes, [['a', '0', '16383']]);
-    if (name === 'cluster-two') await joinTwo(nodes);
     if (replicated) await joinReplica(nodes);
+    if (TWO_NODES.includes(name)) await joinTwo(nodes);
     for (const node of nodes.values()) await node.remember();
     const databases = clustered ? 1 : Number(nodes.get('a')?.directive('databases') ?? 16);
     return new Topology(nodes, await variablesOf(nodes, clustered), databases);
