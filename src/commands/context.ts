@@ -21,6 +21,7 @@ import type { CommandDeclaration } from './command.js';
 import type { MigrationPort } from './migrationPort.js';
 import type { MonitorsPort, PubSubPort, SubscriptionCounts, TrackingPort } from './pushPorts.js';
 import type { ReplicationPort } from './replicationPort.js';
+import type { RestorePort } from './restorePort.js';
 import type { LatencyPort, SlowLogPort } from './server/monitoringPorts.js';
 import type { StreamTools } from './stream/tools.js';
 
@@ -437,6 +438,7 @@ export interface ServerPort {
   readonly monitors: MonitorsPort;
   readonly replication: ReplicationPort;
   readonly migrations: MigrationPort;
+  readonly restores: RestorePort;
   /** Undefined unless cluster-enabled. */
   readonly cluster: ClusterPort | undefined;
   /** DEBUG SET-ACTIVE-EXPIRE. */

@@ -244,7 +244,7 @@ export class Executor extends CommandScope implements Request {
   #observe(session: Session, command: ResolvedCommand, args: ArgVector): void {
     this.tracking.noteRead(session, command, args);
     // A command that waited was shown when it came.
-    if (!this.monitors.active || this.loading || this.blocking.rerunning) return;
+    if (!this.monitors.active || this.loading || this.blocking.rerunning || this.server.restores.prepared) return;
     this.monitors.feed(session, command, args, this.secretArgs, this.server.clock.nowMs());
   }
 

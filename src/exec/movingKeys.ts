@@ -30,7 +30,6 @@ export class MovingKeys {
   empty = true;
   readonly #commands: CommandTablePort;
   readonly #moves = new Map<string, KeyMove>();
-  readonly #movers = new Set<Session>();
   #waiting = new Set<Session>();
   readonly #indexes: number[] = [];
 
@@ -41,23 +40,16 @@ export class MovingKeys {
   /** None of the keys may be locked: whoever locks has passed {@link holdsBack}. */
   lock(move: KeyMove): void {
     for (const key of move.keys) this.#moves.set(key, move);
-    this.#movers.add(move.session);
     this.empty = false;
   }
 
   /** Answers the sessions that may go on. */
   unlock(move: KeyMove): Iterable<Session> {
     for (const key of move.keys) if (this.#moves.get(key) === move) this.#moves.delete(key);
-    this.#movers.delete(move.session);
     this.empty = this.#moves.size === 0;
     const waiting = this.#waiting;
     this.#waiting = new Set();
     return waiting;
-  }
-
-  /** The session waits for the end of its own MIGRATE, which nobody can end for it. */
-  isMover(session: Session): boolean {
-    return this.#movers.has(session);
   }
 
   /** Whether the request must wait; its session then goes on after an {@link unlock}. */

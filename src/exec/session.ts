@@ -104,6 +104,9 @@ export class Session implements ClientPort {
   /** The link to the master: what it says is done as it was there. */
   isMaster = false;
 
+  /** What it waits for is the end of its own command, which takes its time and which nobody can end for it (MIGRATE, a large RESTORE). */
+  isWorking = false;
+
   /** Set while a blocking command waits: ends the wait and answers. */
   blocked: ((how: WaitEnd) => void) | undefined;
 

@@ -243,14 +243,17 @@ export class Connection implements Transport, StreamEvents {
     return executor.reply.length;
   }
 
-  /** The last request in a large buffer is the last to look at it: the store may keep a long value where it is. */
+  /** The store may keep a long value where it is when nothing stands behind it. A request that waits may take the whole buffer with it. */
   #executeFromOwn(length: number, args: ArgVector): number {
     const { executor } = this.#host;
     const own = this.#own as Buffer;
-    if (this.#parser.pos < length || own.length <= KEEP_OWN_BYTES) return executor.execute(this.session, args);
-    executor.server.store.offer(own);
+    if (own.length <= KEEP_OWN_BYTES) return executor.execute(this.session, args);
+    const { store } = executor.server;
+    store.offerSpare(own);
+    if (this.#parser.pos === length) store.offer(own);
     const result = executor.execute(this.session, args);
-    executor.server.store.offer(undefined);
+    store.offer(undefined);
+    if (store.endSpare()) this.#own = undefined;
     return result;
   }
 

@@ -193,7 +193,7 @@ export class Clients implements ClientsPort, ConnectionHost {
   unblock(id: number, withError: boolean): boolean {
     const session = this.#byId.get(id)?.session;
     const how = withError ? 'unblocked-with-error' : 'timeout';
-    if (session === undefined || this.executor.moving.isMover(session)) return false;
+    if (session === undefined || session.isWorking) return false;
     return this.executor.blocking.end(session, how);
   }
 

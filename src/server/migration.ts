@@ -196,6 +196,7 @@ export class Migration {
     for (let more = true; more; await this.#pacer.pause()) {
       if (!this.#isStill(key, value)) return CHANGED;
       more = large.write(this.#out);
+      if (large.isBroken) return CHANGED;
       if (this.#out.length < CHUNK_BYTES) continue;
       const failure = await this.#flush(socket);
       if (failure !== undefined) return failure;

@@ -44,6 +44,7 @@ export class Migrations implements MigrationPort, MigrationHost {
     const { session, command } = executor;
     const keys = request.keys.map((key) => latin1(key, 0, key.length));
     const move: KeyMove = { session, db, keys, changed: new Set() };
+    session.isWorking = true;
     executor.moving.lock(move);
     this.#owner.refreshGates();
     // The call counts when it ends.
@@ -62,6 +63,7 @@ export class Migrations implements MigrationPort, MigrationHost {
   }
 
   #end(move: KeyMove): void {
+    move.session.isWorking = false;
     const waiting = this.executor.moving.unlock(move);
     if (this.isStopped) return;
     this.#owner.refreshGates();

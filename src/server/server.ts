@@ -34,6 +34,7 @@ import { Migrations } from './migrations.js';
 import { Rdb } from './rdb.js';
 import { Replication } from './replication.js';
 import { crash, type RestartOptions, restart } from './restart.js';
+import { Restores } from './restores.js';
 import { Snapshots } from './snapshots.js';
 import { newStats, Rates, resetStats } from './stats.js';
 import { REDIS_VERSION, VERSION } from './version.js';
@@ -77,6 +78,7 @@ export class Server implements ServerPort {
   readonly snapshots: Snapshots;
   readonly replication: Replication;
   readonly migrations: Migrations;
+  readonly restores: Restores;
   readonly rdb: Rdb;
   readonly outbox: Outbox;
   readonly ending: Ending;
@@ -113,6 +115,7 @@ export class Server implements ServerPort {
     this.snapshots = new Snapshots({ executor: this.executor, config, history: () => this.replication.aux() });
     this.replication = new Replication(this);
     this.ending = new Ending(this);
+    this.restores = new Restores(this.executor, () => this.clients.serveBlocked());
     this.migrations = new Migrations({
       executor: this.executor,
       clusterMode,
@@ -271,6 +274,7 @@ export class Server implements ServerPort {
     this.#cron.stop();
     this.rdb.stop();
     this.migrations.stop();
+    this.restores.stop();
     this.#listener.close();
     this.outbox.flush();
     this.replication.flush();

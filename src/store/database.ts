@@ -181,6 +181,15 @@ export class Database extends Keyspace {
     return new Elements(this.memory);
   }
 
+  /** A value is being built aside over several commands: nothing of it may go, whatever becomes of all keys, until the result is called. */
+  pinLoose(): () => void {
+    const { memory } = this;
+    memory.loose++;
+    return () => {
+      memory.loose--;
+    };
+  }
+
   /** Memory for values of this store that lay out their bytes themselves. */
   get blocks(): Blocks {
     return this.memory.blocks;

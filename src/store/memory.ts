@@ -45,6 +45,8 @@ const ADOPT_FROM_BYTES = 256 << 10;
 export class Memory {
   /** A buffer that its owner has no more use for: a large value that lies in it may stay there. */
   offered: Buffer | undefined;
+  /** A buffer that its owner would give away as a whole for a request that lies in it. */
+  spare: Buffer | undefined;
   readonly arena: Arena;
   readonly released = new Released();
   readonly objects = new ObjectTable(this.released);
@@ -59,6 +61,8 @@ export class Memory {
   elementCount = 0;
   /** Tables whose entries a snapshot is taking (tableCut.ts). */
   cuts = 0;
+  /** Values that are being read and that no key holds yet: what they have in the store must stay. */
+  loose = 0;
   /** Where collections show the key and the value of an element. */
   readonly elementKey = new ByteView();
   readonly elementValue = new ByteView();
@@ -234,7 +238,7 @@ export class Memory {
   /** After a database was cleared: if nothing else is alive, all memory goes back without a look at each entry. */
   discardIfDead(): void {
     const { graveyard } = this;
-    if (this.cuts + this.blocks.watched > 0 || graveyard.isEmpty) return;
+    if (this.cuts + this.blocks.watched + this.loose > 0 || graveyard.isEmpty) return;
     if (graveyard.entryCount + this.elementCount + this.blocks.arenaBlocks !== this.arena.usedBlocks) return;
     graveyard.discard();
     this.elementCount = 0;

@@ -74,6 +74,25 @@ export class Store {
     this.memory.offered = buf;
   }
 
+  /** Says that the request that runs may take `buf`, in which it lies, as a whole: {@link takeSpare}. */
+  offerSpare(buf: Buffer): void {
+    this.memory.spare = buf;
+  }
+
+  /** Whether the buffer is the caller's now, to be kept as long as it likes. */
+  takeSpare(buf: Uint8Array): boolean {
+    if (this.memory.spare !== buf) return false;
+    this.memory.spare = undefined;
+    return true;
+  }
+
+  /** Ends the offer; answers whether it was taken. */
+  endSpare(): boolean {
+    const isTaken = this.memory.spare === undefined;
+    this.memory.spare = undefined;
+    return isTaken;
+  }
+
   /** The buffer of keys that were fetched ahead may change from now on. */
   forgetAhead(): void {
     this.memory.hasher.forgetAhead();

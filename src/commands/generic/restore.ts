@@ -18,6 +18,8 @@ const BAD_VALUE = 'ERR Bad data format';
 const PAYLOAD = 3;
 const FIRST_OPTION = 4;
 const LRU_MAX = 0xffffffn;
+/** What is read at once takes a few milliseconds at most. */
+const READ_ASIDE_FROM_BYTES = 256 * 1024;
 
 interface Options {
   replace: boolean;
@@ -61,8 +63,12 @@ function runRestore(ctx: CommandContext): void {
   const ttl = ctx.argInt64(2);
   if (ttl === undefined) return reply.error(NOT_AN_INTEGER);
   if (ttl < 0n) return reply.error(NEGATIVE_TTL);
-  if (!dumps.isIntact(buf, start[PAYLOAD], end[PAYLOAD])) return reply.error(BAD_CHECKSUM);
-  const value = dumps.load(buf, start[PAYLOAD], end[PAYLOAD], db, isSanitizing(ctx));
+  const { prepared } = ctx.server.restores;
+  if (prepared === undefined && takesLong(ctx)) return ctx.server.restores.prepare(db, PAYLOAD, isSanitizing(ctx));
+  const isIntact = prepared?.isIntact ?? dumps.isIntact(buf, start[PAYLOAD], end[PAYLOAD]);
+  if (!isIntact) return reply.error(BAD_CHECKSUM);
+  const value =
+    prepared === undefined ? dumps.load(buf, start[PAYLOAD], end[PAYLOAD], db, isSanitizing(ctx)) : prepared.take();
   if (value === undefined) return reply.error(BAD_VALUE);
 
   // Redis adds without looking: what is beyond 64 bits comes out in the past.
@@ -79,6 +85,11 @@ function runRestore(ctx: CommandContext): void {
   ctx.notify(db, buf, start[1], end[1], EVENT_NEW, 'new');
   ctx.modified(1, EVENT_GENERIC, 'restore');
   reply.ok();
+}
+
+/** Whether others should be served while the payload is read. A transaction is over before they are. */
+function takesLong(ctx: CommandContext): boolean {
+  return ctx.argLength(PAYLOAD) >= READ_ASIDE_FROM_BYTES && ctx.mayBlock && !ctx.obeys;
 }
 
 /** Payloads from clients, but not those of our own files or our master, may have been made to do damage. */

@@ -15,8 +15,8 @@ import type { SlicedValue } from './rdbSliced.js';
 import { RdbValues } from './rdbValue.js';
 
 const VERSION_BYTES = 2;
-const CRC_BYTES = 8;
-const FOOTER_BYTES = VERSION_BYTES + CRC_BYTES;
+export const DUMP_CRC_BYTES = 8;
+export const DUMP_FOOTER_BYTES = VERSION_BYTES + DUMP_CRC_BYTES;
 
 /** One a server. */
 export class ValueDumps {
@@ -42,7 +42,7 @@ export class ValueDumps {
     out.byte(RDB_VERSION >> 8);
     const at = out.length;
     this.crc.reset().update(out.buf, 0, at);
-    for (let i = 0; i < CRC_BYTES; i++) out.byte(0);
+    for (let i = 0; i < DUMP_CRC_BYTES; i++) out.byte(0);
     this.crc.write(out.buf, at);
     use(out.buf, out.length);
     out.reset();
@@ -63,14 +63,19 @@ export class ValueDumps {
 
   /** Whether buf[start, end) is a payload that nobody has changed, of a version that can be read. */
   isIntact(buf: Uint8Array, start: number, end: number): boolean {
-    if (end - start < FOOTER_BYTES) return false;
-    const footer = end - FOOTER_BYTES;
-    if ((buf[footer] | (buf[footer + 1] << 8)) > RDB_VERSION_READ) return false;
+    if (!this.isReadable(buf, start, end)) return false;
     if (this.skipsChecksum) return true;
     return this.crc
       .reset()
-      .update(buf, start, end - CRC_BYTES)
-      .equals(buf, end - CRC_BYTES);
+      .update(buf, start, end - DUMP_CRC_BYTES)
+      .equals(buf, end - DUMP_CRC_BYTES);
+  }
+
+  /** Whether it is of a version that can be read. */
+  isReadable(buf: Uint8Array, start: number, end: number): boolean {
+    if (end - start < DUMP_FOOTER_BYTES) return false;
+    const footer = end - DUMP_FOOTER_BYTES;
+    return (buf[footer] | (buf[footer + 1] << 8)) <= RDB_VERSION_READ;
   }
 
   /**
@@ -79,7 +84,7 @@ export class ValueDumps {
    */
   load(buf: Uint8Array, start: number, end: number, db: Database, sanitizing: boolean): LoadedValue | undefined {
     const { input } = this;
-    input.open(buf, start, end - FOOTER_BYTES).sanitizing = sanitizing;
+    input.open(buf, start, end - DUMP_FOOTER_BYTES).sanitizing = sanitizing;
     const value = this.values.read(input, db);
     input.close();
     return value;
@@ -92,7 +97,8 @@ export class ValueDumps {
  */
 export class FrozenDump {
   /** Of all pieces; right when {@link measure} is through. */
-  length = 1 + FOOTER_BYTES;
+  length = 1 + DUMP_FOOTER_BYTES;
+  isBroken = false;
   private readonly begin: () => SlicedValue;
   private readonly compressing: boolean;
   private readonly scratch = new RdbOutput();
@@ -120,7 +126,7 @@ export class FrozenDump {
     return false;
   }
 
-  /** Writes the next piece; false when that was the last. Throws when the value turns out to be another than was measured. */
+  /** Writes the next piece; false when that was the last, or when the value turns out to be another than was measured: {@link isBroken}. */
   write(out: RdbOutput): boolean {
     const from = out.length;
     if (this.value === undefined) {
@@ -136,14 +142,13 @@ export class FrozenDump {
     this.crc.update(out.buf, from, out.length);
     if (!more) this.writeSum(out);
     this.written += out.length - from;
-    const isWrong = more ? this.written > this.length : this.written !== this.length;
-    if (isWrong) throw new Error(`a value measured ${this.length} bytes, but ${this.written} were written`);
-    return more;
+    this.isBroken = more ? this.written > this.length : this.written !== this.length;
+    return more && !this.isBroken;
   }
 
   private writeSum(out: RdbOutput): void {
     const at = out.length;
-    for (let i = 0; i < CRC_BYTES; i++) out.byte(0);
+    for (let i = 0; i < DUMP_CRC_BYTES; i++) out.byte(0);
     this.crc.write(out.buf, at);
     this.release();
   }

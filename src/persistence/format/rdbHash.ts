@@ -8,7 +8,7 @@ import { ListpackCursor } from '../../types/listpack/cursor.js';
 import { RDB_HASH, RDB_HASH_LISTPACK, RDB_HASH_ZIPLIST, RDB_HASH_ZIPMAP } from './rdbFormat.js';
 import { FrozenElements, type WriteElement } from './rdbFrozen.js';
 import { type RdbInput, RdbString } from './rdbInput.js';
-import { LoadedBytes, type LoadedValue } from './rdbLoaded.js';
+import { ELEMENTS_A_STEP, LoadedBytes, type LoadedValue, readInSteps, type ValueReading } from './rdbLoaded.js';
 import type { RdbOutput } from './rdbOutput.js';
 import { becomeListpack, openGroups } from './rdbPairs.js';
 import { SLICED_FROM_ELEMENTS, SlicedElements, type SlicedValue } from './rdbSliced.js';
@@ -68,16 +68,29 @@ export class RdbHashes {
     }
   }
 
+  *readInSteps(input: RdbInput, type: number, db: Database): ValueReading {
+    if (type !== RDB_HASH) return this.read(input, type, db);
+    const count = input.count();
+    const hash = this.begin(db, count);
+    const readSome = (some: number): void => this.readFields(input, some);
+    yield* readInSteps(count, ELEMENTS_A_STEP, readSome, () => hash.discard());
+    return this.end(input);
+  }
+
   private readPlain(input: RdbInput, db: Database): LoadedValue {
-    const { field, value } = this;
     const count = input.count();
     this.begin(db, count);
+    this.readFields(input, count);
+    return this.end(input);
+  }
+
+  private readFields(input: RdbInput, count: number): void {
+    const { field, value } = this;
     for (let i = 0; i < count && !input.failed; i++) {
       input.string(field);
       input.string(value);
       if (!input.failed) this.add(input, field, value);
     }
-    return this.end(input);
   }
 
   /** A listpack is the value as it is, unless it has more fields than listpacks may have here. */

@@ -13,9 +13,9 @@ import { validate } from '../../types/listpack/format.js';
 import { NODE_LISTPACK, NODE_PLAIN, RDB_LIST, RDB_LIST_QUICKLIST_2, RDB_LIST_ZIPLIST } from './rdbFormat.js';
 import { FrozenList } from './rdbFrozen.js';
 import { type RdbInput, RdbString } from './rdbInput.js';
-import { LoadedBytes, type LoadedValue } from './rdbLoaded.js';
+import { LoadedBytes, type LoadedValue, NODES_A_STEP, readInSteps, type ValueReading } from './rdbLoaded.js';
 import type { RdbOutput } from './rdbOutput.js';
-import { SLICED_FROM_NODES, SlicedList, type SlicedValue, writeNode } from './rdbSliced.js';
+import { SLICED_FROM_BYTES, SLICED_FROM_NODES, SlicedList, type SlicedValue, writeNode } from './rdbSliced.js';
 import { Ziplist } from './rdbZiplist.js';
 
 export class RdbLists {
@@ -58,9 +58,7 @@ export class RdbLists {
   }
 
   read(input: RdbInput, type: number, db: Database): LoadedValue {
-    const { values } = this.config;
-    if (this.nodes?.blocks !== db.blocks) this.nodes = new NodeListpack(db.blocks);
-    const list = new Quicklist(this.nodes, values['list-max-listpack-size'], values['list-compress-depth']);
+    const list = this.begin(db);
     try {
       const only = this.readNodes(input, type, db, list);
       if (only !== undefined) return only;
@@ -70,6 +68,23 @@ export class RdbLists {
     }
     if (list.length === 0) input.fail();
     return new LoadedList(db, list);
+  }
+
+  *readInSteps(input: RdbInput, type: number, db: Database): ValueReading {
+    if (type !== RDB_LIST_QUICKLIST_2 || input.left < SLICED_FROM_BYTES) return this.read(input, type, db);
+    const list = this.begin(db);
+    const readSome = (some: number): void => {
+      for (let left = some; left > 0 && !input.failed; left--) if (this.openNode(input, list)) this.takeNode(list);
+    };
+    yield* readInSteps(input.count(), NODES_A_STEP, readSome, () => list.release());
+    if (list.length === 0) input.fail();
+    return new LoadedList(db, list);
+  }
+
+  private begin(db: Database): Quicklist {
+    const { values } = this.config;
+    if (this.nodes?.blocks !== db.blocks) this.nodes = new NodeListpack(db.blocks);
+    return new Quicklist(this.nodes, values['list-max-listpack-size'], values['list-compress-depth']);
   }
 
   /** Answers the value itself when it is one listpack; else its elements are in the list. */

@@ -9,6 +9,36 @@ export interface LoadedValue {
   discard(): void;
 }
 
+/** Elements of collections that are read in one step. */
+export const ELEMENTS_A_STEP = 64;
+/** Listpacks, of 4 or 8 KiB mostly. */
+export const NODES_A_STEP = 8;
+
+/**
+ * A value that is read in steps, each well below a millisecond: for one that is larger than a server may stand still for. Whoever ends
+ * it before its end (`return`) gets nothing, and everything is let go.
+ */
+export type ValueReading = Generator<undefined, LoadedValue, undefined>;
+
+/** Reads `count` things, some of them a step; `discard` lets go of them when the reading ends early. */
+export function* readInSteps(
+  count: number,
+  perStep: number,
+  read: (count: number) => void,
+  discard: () => void,
+): Generator<undefined, void, undefined> {
+  let isThrough = false;
+  try {
+    for (let left = count; left > 0; left -= perStep) {
+      read(Math.min(left, perStep));
+      yield undefined;
+    }
+    isThrough = true;
+  } finally {
+    if (!isThrough) discard();
+  }
+}
+
 /** A value that is a run of bytes in the store as well: strings, listpacks, intsets. The bytes must stay until then. */
 export class LoadedBytes implements LoadedValue {
   private db!: Database;

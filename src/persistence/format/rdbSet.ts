@@ -9,7 +9,7 @@ import { SET_INTSET, SET_LISTPACK, SET_TABLE, SetEditor } from '../../types/set/
 import { RDB_SET, RDB_SET_INTSET, RDB_SET_LISTPACK } from './rdbFormat.js';
 import { FrozenElements, type WriteElement } from './rdbFrozen.js';
 import { type RdbInput, RdbString } from './rdbInput.js';
-import { LoadedBytes, type LoadedValue } from './rdbLoaded.js';
+import { ELEMENTS_A_STEP, LoadedBytes, type LoadedValue, readInSteps, type ValueReading } from './rdbLoaded.js';
 import type { RdbOutput } from './rdbOutput.js';
 import { openGroups } from './rdbPairs.js';
 import { SLICED_FROM_ELEMENTS, SlicedElements, type SlicedValue } from './rdbSliced.js';
@@ -59,18 +59,38 @@ export class RdbSets {
     return type === RDB_SET_LISTPACK ? this.readListpack(input, db) : this.readPlain(input, db);
   }
 
+  *readInSteps(input: RdbInput, type: number, db: Database): ValueReading {
+    if (type !== RDB_SET) return this.read(input, type, db);
+    const { set } = this;
+    const count = this.beginPlain(input, db);
+    const readSome = (some: number): void => this.readMembers(input, some);
+    yield* readInSteps(count, ELEMENTS_A_STEP, readSome, () => set.discard());
+    if (set.count === 0) input.fail();
+    return set;
+  }
+
   private readPlain(input: RdbInput, db: Database): LoadedValue {
-    const { set, text } = this;
+    const { set } = this;
+    this.readMembers(input, this.beginPlain(input, db));
+    if (set.count === 0) input.fail();
+    return set;
+  }
+
+  /** Answers how many members follow. */
+  private beginPlain(input: RdbInput, db: Database): number {
     const { values } = this.config;
     const count = input.count();
     const isLarge = count > Math.max(values['set-max-intset-entries'], values['set-max-listpack-entries']);
-    set.beginAs(db, isLarge ? SET_TABLE : SET_INTSET);
+    this.set.beginAs(db, isLarge ? SET_TABLE : SET_INTSET);
+    return count;
+  }
+
+  private readMembers(input: RdbInput, count: number): void {
+    const { set, text } = this;
     for (let i = 0; i < count && !input.failed; i++) {
       input.string(text);
       if (!input.failed && !set.add(text.buf, text.start, text.end)) input.fail();
     }
-    if (set.count === 0) input.fail();
-    return set;
   }
 
   private readIntset(input: RdbInput, db: Database): LoadedValue {

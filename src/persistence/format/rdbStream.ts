@@ -21,13 +21,20 @@ import { Stream } from '../../types/stream/stream.js';
 import { RDB_STREAM, RDB_STREAM_2, RDB_STREAM_3 } from './rdbFormat.js';
 import { FrozenParts } from './rdbFrozen.js';
 import { type RdbInput, RdbString } from './rdbInput.js';
-import type { LoadedValue } from './rdbLoaded.js';
+import { type LoadedValue, NODES_A_STEP, readInSteps, type ValueReading } from './rdbLoaded.js';
 import { RdbOutput } from './rdbOutput.js';
 import { SLICED_FROM_BYTES, SlicedParts, type SlicedValue } from './rdbSliced.js';
 
 const ID_BYTES = 16;
 /** A pending entry whose consumer is not known yet. */
 const UNOWNED = -1;
+
+/** What has been read of the nodes: entries that are alive, nodes, and the id of the last. */
+interface NodesRead {
+  alive: number;
+  count: number;
+  readonly last: StreamId;
+}
 
 export class RdbStreams {
   private readonly cursor = new ListpackCursor();
@@ -110,7 +117,25 @@ export class RdbStreams {
 
   read(input: RdbInput, type: number, db: Database): LoadedValue {
     const stream = new Stream();
-    const alive = this.readNodes(input, stream);
+    const nodes = this.beginNodes();
+    this.readNodes(input, stream, nodes, input.count());
+    return this.readTail(input, type, db, stream, nodes.alive);
+  }
+
+  /** Groups and counters are read at once, the entries in steps. */
+  *readInSteps(input: RdbInput, type: number, db: Database): ValueReading {
+    const stream = new Stream();
+    const nodes = this.beginNodes();
+    const readSome = (some: number): void => this.readNodes(input, stream, nodes, some);
+    yield* readInSteps(input.count(), NODES_A_STEP, readSome, () => undefined);
+    return this.readTail(input, type, db, stream, nodes.alive);
+  }
+
+  private beginNodes(): NodesRead {
+    return { alive: 0, count: 0, last: new StreamId() };
+  }
+
+  private readTail(input: RdbInput, type: number, db: Database, stream: Stream, alive: number): LoadedValue {
     stream.length = input.number();
     readId(input, stream.lastId);
     if (type === RDB_STREAM) this.deriveCounters(stream);
@@ -125,26 +150,22 @@ export class RdbStreams {
     return new LoadedStream(db, stream);
   }
 
-  /** Answers how many entries are alive. */
-  private readNodes(input: RdbInput, stream: Stream): number {
+  private readNodes(input: RdbInput, stream: Stream, read: NodesRead, count: number): void {
     const { cursor, text, idText, id } = this;
-    const before = new StreamId();
-    let alive = 0;
-    const count = input.count();
     for (let i = 0; i < count && !input.failed; i++) {
       input.string(idText);
       input.string(text);
       const { buf, data, start, end } = text;
-      if (input.failed || idText.length !== ID_BYTES) return fail(input);
+      if (input.failed || idText.length !== ID_BYTES) return input.fail();
       rawId(idText, id);
-      if (i > 0 && before.compare(id) >= 0) return fail(input);
-      if (!validateNode(cursor, buf, data, start, end)) return fail(input);
+      if (read.count > 0 && read.last.compare(id) >= 0) return input.fail();
+      if (!validateNode(cursor, buf, data, start, end)) return input.fail();
       cursor.first();
-      alive += cursor.int;
+      read.alive += cursor.int;
+      read.count++;
+      read.last.copy(id);
       stream.addNode(id, buf, start, end);
-      before.copy(id);
     }
-    return alive;
   }
 
   /** What the first version does not say. */

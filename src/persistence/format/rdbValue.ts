@@ -16,7 +16,7 @@ import * as rdb from './rdbFormat.js';
 import { RdbHashes } from './rdbHash.js';
 import { type RdbInput, RdbString } from './rdbInput.js';
 import { RdbLists } from './rdbList.js';
-import { LoadedBytes, type LoadedValue } from './rdbLoaded.js';
+import { LoadedBytes, type LoadedValue, type ValueReading } from './rdbLoaded.js';
 import type { RdbOutput } from './rdbOutput.js';
 import { RdbSets } from './rdbSet.js';
 import { SLICED_FROM_BYTES, SlicedString, type SlicedValue } from './rdbSliced.js';
@@ -30,6 +30,8 @@ interface TypeCodec {
   slice(db: Database, ref: Ref, compressing: boolean, isFrozen: boolean): SlicedValue | undefined;
   /** Answers something to discard also when the input fails. */
   read(input: RdbInput, type: number, db: Database): LoadedValue;
+  /** The same in steps, for types of which values can be too large for one. */
+  readInSteps?(input: RdbInput, type: number, db: Database): ValueReading;
 }
 
 class RdbStrings implements TypeCodec {
@@ -112,6 +114,17 @@ export class RdbValues {
    */
   read(input: RdbInput, db: Database): LoadedValue | undefined {
     return this.readAs(input.byte(), input, db);
+  }
+
+  /** The same in steps; no other value may be read by this object until it is through. The input is the reading's until then. */
+  *readInSteps(input: RdbInput, db: Database): Generator<undefined, LoadedValue | undefined, undefined> {
+    const mark = input.byte();
+    const codec = input.failed ? undefined : this.byMark[mark];
+    if (codec?.readInSteps === undefined) return this.readAs(mark, input, db);
+    const value = yield* codec.readInSteps(input, mark, db);
+    if (!input.failed) return value;
+    value.discard();
+    return undefined;
   }
 
   /** The same where the byte for how it is written has been read: in a file the key stands behind that. */

@@ -11,7 +11,7 @@ import { SortedSet } from '../../types/zset/sortedSet.js';
 import { RDB_ZSET, RDB_ZSET_2, RDB_ZSET_LISTPACK, RDB_ZSET_ZIPLIST } from './rdbFormat.js';
 import { FrozenElements, type WriteElement } from './rdbFrozen.js';
 import { type RdbInput, RdbString } from './rdbInput.js';
-import { LoadedBytes, type LoadedValue } from './rdbLoaded.js';
+import { ELEMENTS_A_STEP, LoadedBytes, type LoadedValue, readInSteps, type ValueReading } from './rdbLoaded.js';
 import type { RdbOutput } from './rdbOutput.js';
 import { becomeListpack, openGroups } from './rdbPairs.js';
 import { SLICED_FROM_ELEMENTS, SlicedElements, type SlicedValue } from './rdbSliced.js';
@@ -73,15 +73,26 @@ export class RdbZsets {
   }
 
   private readPlain(input: RdbInput, db: Database, type: number): LoadedValue {
-    const { text } = this;
     const loaded = this.begin(db);
-    const count = input.count();
+    this.readMembers(input, type, loaded, input.count());
+    return loaded.end(input);
+  }
+
+  *readInSteps(input: RdbInput, type: number, db: Database): ValueReading {
+    if (type !== RDB_ZSET && type !== RDB_ZSET_2) return this.read(input, type, db);
+    const loaded = this.begin(db);
+    const readSome = (some: number): void => this.readMembers(input, type, loaded, some);
+    yield* readInSteps(input.count(), ELEMENTS_A_STEP, readSome, () => loaded.discard());
+    return loaded.end(input);
+  }
+
+  private readMembers(input: RdbInput, type: number, loaded: LoadedZset, count: number): void {
+    const { text } = this;
     for (let i = 0; i < count && !input.failed; i++) {
       input.string(text);
       const score = type === RDB_ZSET ? input.textDouble() : input.double();
       if (!input.failed) loaded.add(input, score, text);
     }
-    return loaded.end(input);
   }
 
   private readListpack(input: RdbInput, db: Database, type: number): LoadedValue {
