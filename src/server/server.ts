@@ -25,12 +25,12 @@ import type { Logger } from '../observability/logger.js';
 import { lruSeconds } from '../store/accessClock.js';
 import { Store } from '../store/store.js';
 import { Aof, type Disk, machineDisk } from './aof.js';
-import { aofFields } from './aofInfo.js';
 import { Clients } from './clients.js';
 import { claimLoadedSlots, type RunningCluster, startCluster } from './cluster.js';
 import { Cron } from './cron.js';
 import { Ending } from './ending.js';
 import { Migrations } from './migrations.js';
+import { persistencePort } from './persistencePort.js';
 import { Rdb } from './rdb.js';
 import { Replication } from './replication.js';
 import { crash, type RestartOptions, restart } from './restart.js';
@@ -478,36 +478,3 @@ export class Server implements ServerPort {
 }
 
 const NO_AUX: ReadonlyMap<string, string> = new Map();
-
-function persistencePort(server: Server): PersistencePort {
-  return {
-    get aofEnabled() {
-      return server.aof.enabled;
-    },
-    get aofLoadable() {
-      return server.aof.state === 'on';
-    },
-    rewriteAof: () => server.aof.rewriteInBackground(),
-    get rewritingAof() {
-      return server.aof.rewriter.isRunning;
-    },
-    get loading() {
-      return server.executor.loading;
-    },
-    reloadAof: () => server.reloadAof(),
-    get lastSaveMs() {
-      return server.rdb.lastSaveMs;
-    },
-    get saving() {
-      return server.rdb.saving;
-    },
-    saveRdb: () => server.rdb.save(),
-    saveRdbInBackground: (mayWait) => server.rdb.beginSave(mayWait),
-    saveAfterFlush: () => server.rdb.saveAfterFlush(),
-    reloadRdb: (options) => server.rdb.reload(options),
-    get aofBufferBytes() {
-      return server.aof.writer?.stats().bufferLengthBytes ?? 0;
-    },
-    infoFields: () => [...server.rdb.infoFields(), ...aofFields(server.aof, server.config)],
-  };
-}
