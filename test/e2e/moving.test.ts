@@ -2,9 +2,18 @@
 import { Cluster } from 'ioredis';
 import { describe, expect, it } from 'vitest';
 import { textOf } from '../support/notation.js';
+import { tempDir } from '../support/process.js';
 import { RawClient } from '../support/rawclient.js';
 import { redisServerOnPath, skipLoudly } from '../support/redis.js';
-import { ClusterNode, clusterPorts, endAfter, join, type TestContext, untilState } from './support/cluster.js';
+import {
+  ClusterNode,
+  clusterPorts,
+  endAfter,
+  join,
+  startNodes,
+  type TestContext,
+  untilState,
+} from './support/cluster.js';
 import { type Daemon, launch, plainArgs, run, until } from './support/daemon.js';
 
 const hasRedis = redisServerOnPath() !== undefined;
@@ -117,6 +126,8 @@ class Load {
       maxRedirections: 64,
       retryDelayOnMoved: 5,
     });
+    // Nodes are killed: what becomes of the requests is told by their promises.
+    this.#cluster.on('error', () => undefined);
     this.#running = Array.from({ length: clients }, (_, i) => this.#run(i));
   }
 
@@ -196,6 +207,103 @@ describe.skipIf(!hasRedis).concurrent('redis-cli moves slots', () => {
         const check = await run('redis-cli', ['--cluster', 'check', a.address]);
         return check.code === 0 && check.output.includes('All 16384 slots covered');
       });
+    },
+  );
+});
+
+describe.concurrent('a server that keys leave, and one that they come to', () => {
+  it('tell their replicas and their append-only files', LONG, async (test) => {
+    const ports = await clusterPorts(4);
+    const dirs = ports.map(() => tempDir());
+    const start = async (i: number): Promise<RawClient> => {
+      const daemon = launch(
+        plainArgs(ports[i] as number, [
+          '--dir',
+          dirs[i] as string,
+          '--appendonly',
+          'yes',
+          '--enable-debug-command',
+          'yes',
+        ]),
+      );
+      test.onTestFinished(async () => void (await daemon.end()));
+      daemons[i] = daemon;
+      await daemon.ready();
+      const client = await RawClient.connect(ports[i] as number);
+      test.onTestFinished(async () => client.close());
+      return client;
+    };
+    const daemons: Daemon[] = [];
+    const [a, , replicaOfA, replicaOfB] = (await Promise.all([0, 1, 2, 3].map(start))) as [
+      RawClient,
+      RawClient,
+      RawClient,
+      RawClient,
+    ];
+    await replicaOfA.call('REPLICAOF', '127.0.0.1', String(ports[0]));
+    await replicaOfB.call('REPLICAOF', '127.0.0.1', String(ports[1]));
+    for (const replica of [replicaOfA, replicaOfB]) {
+      await until('the replica is up', async () =>
+        textOf(await replica.call('INFO', 'replication')).includes('master_link_status:up'),
+      );
+    }
+    const keys = await fill({ client: a } as Endpoint);
+    await a.call('SET', 'stays', '1');
+    const digest = textOf(await a.call('DEBUG', 'DIGEST-VALUE', ...keys));
+    const moved = await a.call('MIGRATE', '127.0.0.1', String(ports[1]), '', '0', '30000', 'KEYS', ...keys);
+    expect(moved).toMatchObject({ text: 'OK' });
+    const sizes = async (...clients: RawClient[]): Promise<string[]> =>
+      Promise.all(clients.map(async (client) => textOf(await client.call('DBSIZE'))));
+    await until('the replicas know', async () => (await sizes(replicaOfA, replicaOfB)).join() === `1,${keys.length}`);
+    expect(textOf(await replicaOfB.call('DEBUG', 'DIGEST-VALUE', ...keys))).toBe(digest);
+    await Promise.all([daemons[0]?.end(), daemons[1]?.end()]);
+    const [a2, b2] = (await Promise.all([start(0), start(1)])) as [RawClient, RawClient];
+    expect(await sizes(a2, b2)).toEqual(['1', String(keys.length)]);
+    expect(textOf(await b2.call('DEBUG', 'DIGEST-VALUE', ...keys))).toBe(digest);
+  });
+});
+
+/** Goes on writing whatever happens; an increment that failed may have been done all the same. */
+class StubbornLoad extends Load {
+  /** Keys that have less than what was acknowledged. */
+  override async end(): Promise<string[]> {
+    const wrong = await super.end();
+    return wrong.filter((line) => {
+      const [, found, acknowledged] = /: (\S+), acknowledged (\d+)$/.exec(line) ?? [];
+      return !(Number(found) > Number(acknowledged));
+    });
+  }
+}
+
+describe.skipIf(!hasRedis).concurrent('a server that is killed while slots move', () => {
+  it.for(['the source', 'the target'])(
+    '%s: redis-cli --cluster fix ends it, and no acknowledged write is lost',
+    LONG,
+    async (who, test) => {
+      const more = ['--appendonly', 'yes', '--enable-debug-command', 'yes'];
+      const nodes = endAfter(test, await startNodes(3, { more }));
+      await join(nodes);
+      const [a, b] = nodes as [ClusterNode, ClusterNode];
+      const load = new StubbornLoad(a.port, 3);
+      await until('the load runs', () => load.written >= 100);
+      const moving = ['reshard', a.address, '--cluster-from', await a.id(), '--cluster-to', await b.id()];
+      const reshard = run('redis-cli', ['--cluster', ...moving, '--cluster-slots', '3000', '--cluster-yes']);
+      await until('slots have moved, and another is open', async () => {
+        const mine = (await a.view()).find(({ flags }) => flags.includes('myself'))?.slots ?? [];
+        return Number.parseInt(mine[0] ?? '0', 10) >= 60 && mine.some((slots) => slots.startsWith('['));
+      });
+      const victim = who === 'the source' ? a : b;
+      await victim.end('SIGKILL');
+      await reshard;
+      await victim.start();
+      await untilState(nodes, 'ok');
+      await until('redis-cli has ended it', async () => {
+        const fix = await run('redis-cli', ['--cluster', 'fix', a.address, '--cluster-replace']);
+        const check = await run('redis-cli', ['--cluster', 'check', a.address]);
+        return fix.code === 0 && check.code === 0 && check.output.includes('All 16384 slots covered');
+      });
+      await untilState(nodes, 'ok');
+      expect(await load.end()).toEqual([]);
     },
   );
 });
