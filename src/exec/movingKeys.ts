@@ -9,7 +9,7 @@
  * Keys are told apart by name alone, whatever their database: at worst somebody waits for nothing.
  */
 import { latin1 } from '../base/bytes.js';
-import { WRITE } from '../commands/command.js';
+import { MAY_REPLICATE, WRITE } from '../commands/command.js';
 import type { CommandTablePort, ResolvedCommand } from '../commands/context.js';
 import type { ArgVector } from '../resp/argVector.js';
 import type { Database } from '../store/database.js';
@@ -64,10 +64,11 @@ export class MovingKeys {
   }
 
   #writes(command: ResolvedCommand, args: ArgVector): boolean {
-    if ((command.flags & WRITE) === 0) return false;
+    // PFCOUNT is no write, but keeps in the value what it has counted.
+    if ((command.flags & (WRITE | MAY_REPLICATE)) === 0) return false;
     const indexes = this.#indexes;
     indexes.length = 0;
-    if (!this.#commands.keyIndexes(command, args, indexes)) return true;
+    if (!this.#commands.keyIndexes(command, args, indexes)) return (command.flags & WRITE) !== 0;
     return indexes.some((at) => this.#moves.has(args.text(at)));
   }
 

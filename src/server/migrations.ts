@@ -51,13 +51,15 @@ export class Migrations implements MigrationPort, MigrationHost {
     command.calls--;
     executor.server.stats.commandsProcessed--;
     let error: string | undefined;
+    const isSilent = session.replyMode !== 'on';
     executor.server.clients.block(session, 0, (reply) => {
+      if (isSilent) return;
       if (error === undefined) reply.ok();
       else reply.error(error);
-      executor.gaveUpWaiting(command, error);
     });
     void new Migration(this, request, move).run().then((result) => {
       error = result;
+      executor.gaveUpWaiting(command, error);
       this.#end(move);
     });
   }

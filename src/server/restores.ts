@@ -38,13 +38,14 @@ export class Restores implements RestorePort {
       db,
       sanitizing,
     );
-    const { asking } = session;
+    const { asking, replyMode } = session;
     session.isWorking = true;
     // It counts when it runs again.
     command.calls--;
     server.stats.commandsProcessed--;
     server.clients.block(session, 0, () => {
       session.asking = asking;
+      session.replyMode = replyMode;
       this.#runAgain(session, reading, args);
     });
     void this.#read(reading, () => session.blocked !== undefined).then(() => {

@@ -98,6 +98,19 @@ describe('a key on its way', () => {
     },
   );
 
+  it('keeps PFCOUNT waiting, which is no write but changes the value', async () => {
+    target.say('+OK\r\n+OK\r\n');
+    await answered(mover, '+OK\r\n');
+    call('PFADD', 'hll', 'a', 'b');
+    migrate('KEYS', 'hll');
+    await target.untilCommands(3);
+    const { text } = other;
+    expect(call('PFCOUNT', 'hll')).toBe('');
+    target.say('+OK\r\n');
+    await answered(mover, '+OK\r\n+OK\r\n');
+    await answered(other, `${text}:0\r\n`);
+  });
+
   it('keeps a transaction waiting as a whole, if it writes to it', async () => {
     call('MULTI');
     expect(call('SET', 'free', '5')).toBe('+QUEUED\r\n');
@@ -177,6 +190,20 @@ describe('a key on its way', () => {
   });
 });
 
+describe('a client that wants no replies', () => {
+  it('gets none', async () => {
+    call('MSET', 'k', '1', 'l', '2');
+    mover.receive(encodeRequest(['CLIENT', 'REPLY', 'SKIP']));
+    await moving('k');
+    target.say('+OK\r\n+OK\r\n');
+    await until(() => call('EXISTS', 'k') === ':0\r\n');
+    migrate('KEYS', 'l');
+    await target.untilCommands(3);
+    target.say('+OK\r\n');
+    await answered(mover, '+OK\r\n');
+  });
+});
+
 describe('what becomes of the keys', () => {
   beforeEach(() => {
     call('MSET', 'a', '1', 'b', '2', 'c', '3');
@@ -243,9 +270,18 @@ describe('what becomes of the keys', () => {
     expect(target.sockets).toHaveLength(2);
   });
 
+  /** A connection to the target is there: a timeout is then none of connecting. */
+  async function connected(): Promise<void> {
+    call('SET', 'first', '1');
+    await moving('first');
+    target.say('+OK\r\n+OK\r\n');
+    await answered(mover, '+OK\r\n');
+  }
+
   it('a target that says nothing is given up after the timeout, and its connection with it', async () => {
+    await connected();
     mover.receive(encodeRequest(['MIGRATE', '127.0.0.1', target.port, 'a', '0', '30']));
-    await answered(mover, READING);
+    await answered(mover, `+OK\r\n${READING}`);
     expect(call('EXISTS', 'a')).toBe(':1\r\n');
     expect(call('APPEND', 'a', '!')).toBe(':2\r\n');
     await target.until(() => target.sockets[0]?.destroyed === true || target.sockets[0]?.readableEnded === true);
@@ -253,12 +289,11 @@ describe('what becomes of the keys', () => {
   });
 
   it('a target that does not read is given up, too', async () => {
+    await connected();
     call('SETRANGE', 'huge', '64000000', 'x');
-    await target.until(() => true);
-    const paused = target.until(() => target.sockets.length === 1).then(() => target.sockets[0]?.pause());
+    target.sockets[0]?.pause();
     mover.receive(encodeRequest(['MIGRATE', '127.0.0.1', target.port, 'huge', '0', '100']));
-    await paused;
-    await answered(mover, WRITING);
+    await answered(mover, `+OK\r\n${WRITING}`);
     expect(call('STRLEN', 'huge')).toBe(':64000001\r\n');
   });
 });
