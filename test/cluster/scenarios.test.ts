@@ -194,8 +194,11 @@ describe('slots and epochs', () => {
     expect(nodesText(target.core)).toContain(`[10-<-${source.id}]`);
     sim.run(1000);
     expect(ownerOf(sim, other, 10)).toBe(source);
+    expect(target.disk).toContain('[10-<-');
     expect(sim.admin(target, { kind: 'setSlot', args: ['10', 'node', target.id] })).toBe('OK');
+    expect(target.disk).not.toContain('[10-<-');
     expect(sim.admin(source, { kind: 'setSlot', args: ['10', 'node', target.id] })).toBe('OK');
+    expect(source.disk).not.toContain('[10->-');
     sim.runUntil(() => sim.converged(), 5000, 'all agree');
     expect(ownerOf(sim, other, 10)).toBe(target);
     expect(target.core.myself.configEpoch).toBe(4);

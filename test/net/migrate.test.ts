@@ -111,6 +111,23 @@ describe('a key on its way', () => {
     await answered(other, `${text}:0\r\n`);
   });
 
+  it('keeps a client waiting whose own wait has ended, until it may write', async () => {
+    target.say('+OK\r\n+OK\r\n');
+    await answered(mover, '+OK\r\n');
+    call('RPUSH', 'list', 'a');
+    const waiting = harness.connect();
+    expect(ask(waiting, 'BLMOVE', 'empty', 'list', 'LEFT', 'RIGHT', '0')).toBe('');
+    migrate('KEYS', 'list');
+    await target.untilCommands(3);
+    expect(call('RPUSH', 'empty', 'x')).toBe(':1\r\n');
+    for (let i = 0; i < 5; i++) await endOfRound();
+    expect(waiting.text).toBe('');
+    expect(call('LRANGE', 'list', '0', '-1')).toBe('*1\r\n$1\r\na\r\n');
+    target.say('+OK\r\n');
+    await answered(waiting, '$1\r\nx\r\n');
+    expect(call('LRANGE', 'list', '0', '-1')).toBe('*1\r\n$1\r\nx\r\n');
+  });
+
   it('keeps a transaction waiting as a whole, if it writes to it', async () => {
     call('MULTI');
     expect(call('SET', 'free', '5')).toBe('+QUEUED\r\n');
