@@ -257,11 +257,14 @@ function setSlotOwner(ctx: CoreContext, slot: number, id: string): AdminReply {
   if (wasMine && !node.isMyself && hasKeys) {
     return err(`Can't assign hashslot ${slot} to a different node while I still hold keys for this hash slot.`);
   }
-  if (!hasKeys) state.migrating[slot] = undefined;
   const imported = node.isMyself && state.importing[slot] !== undefined;
+  const closed = imported || (!hasKeys && state.migrating[slot] !== undefined);
+  // Gossip has often been faster than the tool that tells every master, and each write to nodes.conf waits for the disk.
+  const isKnown = state.owners[slot] === node && !closed;
+  if (!hasKeys) state.migrating[slot] = undefined;
   if (imported) state.importing[slot] = undefined;
   state.setOwner(slot, node);
-  ctx.persistAndRecompute();
+  if (!isKnown) ctx.persistAndRecompute();
   const leftEmpty = wasMine && !node.isMyself && myself.slotCount === 0;
   if (leftEmpty && ctx.config.allowReplicaMigration) followNewOwner(ctx, node);
   if (imported) {
