@@ -288,6 +288,7 @@ export class Database extends Keyspace {
   /** Removes all keys. Their memory is given back by the store's step(), or at once when no other database has keys. */
   clear(): void {
     const dead = this.table;
+    this.last.forget();
     this.table = new Table(dead.ownerId, this.reader, this.hasher, this.memory.pool);
     this.wheel.discard();
     this.wheel = new ExpiryWheel(this.memory.arena.segments, this.memory.expireDistance, this.memory.pool);
@@ -314,6 +315,8 @@ export class Database extends Keyspace {
   /** SWAPDB: exchanges the contents of two databases. */
   exchange(other: Database): void {
     const { table, wheel, slots } = this;
+    this.last.forget();
+    other.last.forget();
     this.table = other.table;
     this.wheel = other.wheel;
     this.slots = other.slots;

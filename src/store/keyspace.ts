@@ -28,6 +28,7 @@ import {
 } from './entry.js';
 import { ExpiryWheel } from './expiry.js';
 import { type Hasher, SHORT_KEY_MAX } from './hash.js';
+import { LastKey } from './lastKey.js';
 import { HANDLE_AREA_BYTES, type Memory } from './memory.js';
 import { capacityFor, type ElementRanges, LargeBytes, type ObjectTable, type StoredObject } from './objects.js';
 import { SEGMENT_SHIFT, UNIT_MASK } from './segments.js';
@@ -51,6 +52,7 @@ export class Keyspace {
   protected readonly random: Random;
   protected readonly valueView = new ByteView();
   protected readonly keyView = new ByteView();
+  protected readonly last: LastKey;
   /** The hash of the key that was looked up last. */
   protected hash = 0;
   protected moved: Ref = 0;
@@ -62,6 +64,7 @@ export class Keyspace {
     this.reader = memory.reader;
     this.objects = memory.objects;
     this.hasher = memory.hasher;
+    this.last = new LastKey(memory.arena.segments);
     this.random = random;
     this.table = new Table(index, this.reader, this.hasher, memory.pool);
     this.wheel = new ExpiryWheel(memory.arena.segments, memory.expireDistance, memory.pool);
@@ -87,10 +90,17 @@ export class Keyspace {
 
   /** The entry of the key buf[start, end), expired or not; 0 when there is none. */
   find(buf: Uint8Array, start: number, end: number): Ref {
+    const { last, table } = this;
+    if (last.is(buf, start, end)) {
+      this.hash = last.hash;
+      return last.ref;
+    }
     const hash = this.hasher.hash(buf, start, end);
     this.hash = hash;
     const length = end - start;
-    return length <= SHORT_KEY_MAX ? this.table.find(hash, length) : this.table.findLong(hash, buf, start, end);
+    const ref = length <= SHORT_KEY_MAX ? table.find(hash, length) : table.findLong(hash, buf, start, end);
+    if (ref !== 0) last.set(ref, buf, start, end, hash);
+    return ref;
   }
 
   /**
@@ -222,6 +232,7 @@ export class Keyspace {
   }
 
   protected unlink(ref: Ref): void {
+    this.last.forget();
     this.table.remove(ref);
     if (this.slots !== undefined) this.slots.remove(ref, this.slotOf(ref));
     if ((this.word1(ref) & EXPIRES) !== 0) this.wheel.remove(ref);
@@ -411,6 +422,7 @@ export class Keyspace {
       this.words[old >>> SEGMENT_SHIFT][(old & UNIT_MASK) << 1];
     this.setWord1(ref, expires ? before | EXPIRES : before & ~EXPIRES);
     this.memory.copyPayload(old, ref, keyArea);
+    this.last.forget();
     this.table.replace(old, ref);
     if (this.slots !== undefined) this.slots.relocate(old, ref, this.slotOf(old));
     if ((before & EXPIRES) !== 0) {
