@@ -76,10 +76,41 @@ export class RequestParser {
       if (this.pos >= end) return this.#incomplete(1);
       args.argc = 0;
       if (buf[this.pos] !== STAR) return this.#inline(buf, end, args);
+      if (this.#plain(buf, end, args)) return REQUEST;
+      args.argc = 0;
       const result = this.#arrayHeader(buf, end);
       if (result !== REQUEST) return result;
     }
     return this.#bulks(buf, end, args, maxBulkBytes);
+  }
+
+  /**
+   * Nearly every request: all there, fewer than ten arguments of fewer than a hundred bytes. False when it is another one; then
+   * nothing has happened but to `args`.
+   */
+  #plain(buf: Uint8Array, end: number, args: ArgVector): boolean {
+    let at = this.pos;
+    const argc = buf[at + 1] - ZERO;
+    if (at + 4 > end || argc < 1 || argc > 9 || buf[at + 2] !== CR) return false;
+    at += 4;
+    for (let i = 0; i < argc; i++) {
+      if (at + 5 > end || buf[at] !== DOLLAR) return false;
+      let length = buf[at + 1] - ZERO;
+      if (length < 0 || length > 9) return false;
+      if (buf[at + 2] === CR) at += 4;
+      else {
+        const digit = buf[at + 2] - ZERO;
+        if (length === 0 || digit < 0 || digit > 9 || buf[at + 3] !== CR) return false;
+        length = length * 10 + digit;
+        at += 5;
+      }
+      if (at + length + 2 > end) return false;
+      args.push(at, at + length);
+      at += length + 2;
+    }
+    args.buf = buf;
+    this.pos = at;
+    return true;
   }
 
   #arrayHeader(buf: Uint8Array, end: number): ParseResult {
@@ -116,28 +147,6 @@ export class RequestParser {
   }
 
   #bulkHeader(buf: Uint8Array, end: number, maxBulkBytes: number): ParseResult {
-    const at = this.pos;
-    // By far the most frequent header: `$`, one or two digits, CR LF, all there.
-    if (at + 5 <= end && buf[at] === DOLLAR) {
-      const d0 = buf[at + 1] - ZERO;
-      if (d0 >= 0 && d0 <= 9) {
-        if (buf[at + 2] === CR) {
-          this.#bulkBytes = d0;
-          this.pos = at + 4;
-          return REQUEST;
-        }
-        const d1 = buf[at + 2] - ZERO;
-        if (d0 > 0 && d1 >= 0 && d1 <= 9 && buf[at + 3] === CR) {
-          this.#bulkBytes = d0 * 10 + d1;
-          this.pos = at + 5;
-          return REQUEST;
-        }
-      }
-    }
-    return this.#anyBulkHeader(buf, end, maxBulkBytes);
-  }
-
-  #anyBulkHeader(buf: Uint8Array, end: number, maxBulkBytes: number): ParseResult {
     const lineEnd = this.#lineEnd(buf, end);
     if (lineEnd < 0) {
       if (end - this.pos > INLINE_MAX_BYTES) return this.#fail('too big bulk count string');
