@@ -33,6 +33,9 @@ export const HELD_BACK = 1;
 /** Answered to a data file or a master whose command we do not have. */
 const UNKNOWN = 'unknown command';
 
+/** A pipeline on one list, stream or string will not want anything fetched a little later either. */
+const LOOKS_SPARED = 8;
+
 const FULL_TOLD_EVERY_MS = 60_000;
 
 /** Between two batches of requests: how long is long. */
@@ -95,11 +98,15 @@ export class Executor extends CommandScope implements Request {
   lookAhead(session: Session, buf: Uint8Array, pos: number, end: number): number {
     const db = this.server.store.databases[session.dbIndex];
     if (!db.isWorthFetching) return end;
+    if (session.looksSpared > 0) {
+      session.looksSpared--;
+      return end;
+    }
     const peek = this.#peek;
     const next = peek.look(buf, pos, end);
     if (peek.count > 1) {
-      if (peek.oneKey) db.fetchElements(buf, peek.start[0], peek.end[0], peek);
-      else db.fetchAhead(buf, peek.start, peek.end, 0, 1, peek.count);
+      if (!peek.oneKey) db.fetchAhead(buf, peek.start, peek.end, 0, 1, peek.count);
+      else if (!db.fetchElements(buf, peek.start[0], peek.end[0], peek)) session.looksSpared = LOOKS_SPARED;
     }
     return next > pos ? next : end;
   }

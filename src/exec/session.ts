@@ -76,6 +76,8 @@ export class Session implements ClientPort {
   readonly transport: Transport;
   readonly createdAtMs: number;
   lastInteractionMs: number;
+  /** So many batches are not looked at ahead: the last look found nothing that could be fetched. */
+  looksSpared = 0;
   name = '';
   libName = '';
   libVersion = '';

@@ -114,14 +114,18 @@ export class Keyspace {
     this.memory.fetcher.fetch(this.table, this.hasher.aheadHash, count);
   }
 
-  /** The same for elements of one large collection, whose names are in ranges of the same buffer as the key. */
-  fetchElements(buf: Uint8Array, keyStart: number, keyEnd: number, ranges: ElementRanges): void {
+  /**
+   * The same for elements of one large collection, whose names are in ranges of the same buffer as the key. False when the key
+   * holds nothing of that kind.
+   */
+  fetchElements(buf: Uint8Array, keyStart: number, keyEnd: number, ranges: ElementRanges): boolean {
     const ref = this.find(buf, keyStart, keyEnd);
     const object = ref === 0 ? undefined : this.object(ref);
-    if (object?.fetchAhead === undefined) return;
+    if (object?.fetchAhead === undefined) return false;
     const { nextStart, nextEnd, lastStart, lastEnd, count } = ranges;
     if (object.isNamedLast === true) object.fetchAhead(buf, lastStart, lastEnd, count);
     else object.fetchAhead(buf, nextStart, nextEnd, count);
+    return true;
   }
 
   /** False while the processor's caches hold all that finding a key or an element needs. */
