@@ -22,6 +22,8 @@ const MIN_CAPACITY = 64;
 const MIN_ROWS = 2;
 /** What is smaller is not worth making smaller. */
 const SHRINK_FROM_BYTES = 512;
+/** A sealed segment may keep one part in 2^this unused: with a segment of full size, what a node leaves that did not fit. */
+const SPARE_SHIFT = 4;
 /** What a node that is larger than segments usually are gets in reserve at most. */
 const MAX_RESERVE_BYTES = 1 << 20;
 /** The objects of a segment on V8's heap: itself, the buffer with its memory, the DataView, the rows. */
@@ -161,9 +163,9 @@ export class Segment {
     if (this.buf.length > SHRINK_FROM_BYTES && live * 2 < this.buf.length) this.move(live);
   }
 
-  /** No more nodes will come: takes no more memory than needed. */
+  /** No more nodes will come: gives memory back, unless what is left over is too little to be worth the copy. */
   seal(): void {
-    if (this.liveBytes < this.buf.length) this.move(this.liveBytes);
+    if (this.buf.length - this.liveBytes > this.buf.length >> SPARE_SHIFT) this.move(this.liveBytes);
   }
 
   /** Gives back what the account was charged. */

@@ -103,11 +103,8 @@ export class Stream implements StoredObject {
     const limit = this.segmentLimit();
     let segment = this.segments.length === 0 ? undefined : this.writable(this.segments.length - 1);
     if (segment === undefined || segment.liveBytes + length + room > limit) {
-      // Another segment will be filled like the one before: it begins with a good part of that.
-      const expected = segment === undefined ? 0 : limit >> 2;
       segment?.seal();
-      segment = new Segment(Math.max(length + room, expected), this.account);
-      this.segments.push(segment);
+      segment = this.addSegment(length + room, limit);
     } else {
       segment.reserve(length + room, limit);
     }
@@ -128,13 +125,22 @@ export class Stream implements StoredObject {
     }
     const start = segment.startOf(node);
     const length = segment.end - start;
-    const moved = new Segment(length + bytes, this.account);
+    const moved = this.addSegment(length + bytes, limit);
     moved.add(segment.idOf(node, id), length);
     segment.buf.copy(moved.buf, 0, start, segment.end);
     segment.remove(node);
     segment.seal();
-    this.segments.push(moved);
     return moved;
+  }
+
+  /**
+   * Adds a segment with room for `bytes`. In a long stream it will be filled to the limit: memory that is taken at once is not copied
+   * while it grows, and no garbage waits for the collector.
+   */
+  private addSegment(bytes: number, limit: number): Segment {
+    const segment = new Segment(Math.max(bytes, Math.min(limit, this.nodeBytes >> 3)), this.account);
+    this.segments.push(segment);
+    return segment;
   }
 
   /** The last node became `bytes` longer. */
