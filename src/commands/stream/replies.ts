@@ -4,8 +4,7 @@ import type { Stream } from '../../types/stream/stream.js';
 import type { CommandContext } from '../context.js';
 
 export function replyId(ctx: CommandContext, id: StreamId): void {
-  const { idText } = ctx.streams;
-  ctx.reply.bulk(idText, 0, id.writeText(idText, 0));
+  ctx.reply.view(ctx.streams.idText.of(id));
 }
 
 /** The entry on which the reader of the tools stands: its id, and an array of fields and values. */

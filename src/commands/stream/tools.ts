@@ -1,6 +1,7 @@
 /** What stream commands work with: made once a server, so that a command makes no garbage. Everything is filled anew by each. */
 import { EntryReader } from '../../types/stream/entryReader.js';
-import { ID_TEXT_BYTES, StreamId } from '../../types/stream/id.js';
+import { StreamId } from '../../types/stream/id.js';
+import { IdText } from '../../types/stream/idText.js';
 import { type FieldRanges, type NodeLimits, StreamEditor, type TrimPlan } from '../../types/stream/streamEditor.js';
 
 /** The options of XADD and XTRIM. */
@@ -54,7 +55,7 @@ export class StreamTools {
   readonly id = new StreamId();
   readonly from = new StreamId();
   readonly to = new StreamId();
-  readonly idText = new Uint8Array(ID_TEXT_BYTES);
+  readonly idText = new IdText();
   private readonly ids: StreamId[] = [];
 
   /** One of as many ids as a command needs. */

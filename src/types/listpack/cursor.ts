@@ -208,6 +208,14 @@ export class ListpackCursor {
     return this.isWide ? this.wide === wanted.wide : wanted.wide === undefined;
   }
 
+  /** Whether the element's text is buf[start, end). */
+  isText(buf: Uint8Array, start: number, end: number): boolean {
+    const length = end - start;
+    if (!this.isInt) return this.to - this.from === length && equalBytes(buf, start, end, this.buf, this.from);
+    const text = this.text();
+    return text.length === length && equalBytes(buf, start, end, text.buf, text.start);
+  }
+
   /** The integer, whatever its size. */
   get wide(): bigint {
     return this.isWide ? this.data.getBigInt64(this.at + 1, true) : BigInt(this.int);

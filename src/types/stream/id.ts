@@ -27,7 +27,7 @@ const MAX_TEXT_BYTES = 127;
 /** Two numbers of twenty digits and what parts them. */
 export const ID_TEXT_BYTES = 41;
 
-const MINUS = 0x2d;
+export const MINUS = 0x2d;
 const PLUS = 0x2b;
 const STAR = 0x2a;
 

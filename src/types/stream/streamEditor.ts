@@ -130,7 +130,8 @@ export class StreamEditor {
   private growTail(stream: Stream, room: number): void {
     const { listpack } = this;
     const segment = stream.reserve(room, this.nodeId);
-    listpack.openNode(stream, segment, segment.count - 1).first();
+    if (segment.buf !== listpack.buf) listpack.openNode(stream, segment, segment.count - 1);
+    listpack.first();
     this.putInt(listpack.int + 1);
     this.segment = segment;
   }
@@ -142,9 +143,7 @@ export class StreamEditor {
     if (listpack.int !== fieldCount) return false;
     for (let i = first; i < first + 2 * fieldCount; i += 2) {
       listpack.next();
-      const { buf: own, start: from, end: to } = listpack.text();
-      if (to - from !== end[i] - start[i]) return false;
-      for (let a = from, b = start[i]; a < to; a++, b++) if (own[a] !== buf[b]) return false;
+      if (!listpack.isText(buf, start[i], end[i])) return false;
     }
     return true;
   }
