@@ -158,6 +158,12 @@ export class Elements implements StoredObject {
     return cut;
   }
 
+  /** The same for the element that was number i of those that {@link fetchDeletions} was told of last; any other takes longer. */
+  deleteFetched(ref: Ref, i: number): void {
+    this.table.holds(this.memory.fetcher.hashes[i], ref);
+    this.delete(ref);
+  }
+
   /** The element's value is about to change, see {@link Database.keep}. */
   keep(ref: Ref): void {
     const { cut } = this.table;
@@ -227,6 +233,15 @@ export class Elements implements StoredObject {
   /** The elements that items[from, from + count) name will be read soon: their waits for memory overlap. */
   fetchEntries(items: Int32Array, from: number, count: number): void {
     this.memory.fetcher.fetchEntries(items, from, count);
+  }
+
+  /** The same when they will be deleted: their buckets are looked at, too. AHEAD of them at the most. */
+  fetchDeletions(items: Int32Array, from: number, count: number): void {
+    const { fetcher, hasher, reader } = this.memory;
+    fetcher.fetchEntries(items, from, count);
+    const { hashes } = fetcher;
+    for (let i = 0; i < count; i++) hashes[i] = reader.hash(items[from + i], hasher);
+    fetcher.fetchBuckets(this.table, hashes, count);
   }
 
   /** Lets all elements go; the collection is of no use afterwards. */

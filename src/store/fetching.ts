@@ -17,6 +17,8 @@ const NEXT_LINE_WORDS = 8;
 export class Fetcher {
   /** Of no use but to keep the compiler from dropping loads. */
   fetched = 0;
+  /** Of elements that will be deleted: see elements.ts. */
+  readonly hashes = new Int32Array(AHEAD);
   private readonly refs = new Int32Array(AHEAD);
   private readonly words: readonly Int32Array[];
 
@@ -29,15 +31,20 @@ export class Fetcher {
   fetch(table: Table, hashes: Int32Array, count: number): void {
     if (table.count === 0) return;
     const { refs } = this;
+    this.fetchBuckets(table, hashes, count);
+    for (let i = 0; i < count; i++) refs[i] = likely(table, hashes[i]);
+    this.fetchEntries(refs, 0, count);
+  }
+
+  /** The buckets alone, of a table that is not empty. */
+  fetchBuckets(table: Table, hashes: Int32Array, count: number): void {
     const { chunks } = table;
     let sum = 0;
     for (let i = 0; i < count; i++) {
       const index = table.indexOf(hashes[i]);
       sum ^= chunks[index >>> CHUNK_SHIFT][((index & INDEX_MASK) << 4) + TAGS];
     }
-    for (let i = 0; i < count; i++) refs[i] = likely(table, hashes[i]);
     this.fetched ^= sum;
-    this.fetchEntries(refs, 0, count);
   }
 
   /** The entries that refs[from, from + count) name; 0 names none. */

@@ -116,13 +116,14 @@ export class Keyspace {
 
   /**
    * The same for elements of one large collection, whose names are in ranges of the same buffer as the key. False when the key
-   * holds nothing of that kind.
+   * holds nothing of that kind, or no names follow it.
    */
   fetchElements(buf: Uint8Array, keyStart: number, keyEnd: number, ranges: ElementRanges): boolean {
     const ref = this.find(buf, keyStart, keyEnd);
     const object = ref === 0 ? undefined : this.object(ref);
     if (object?.fetchAhead === undefined) return false;
     const { nextStart, nextEnd, lastStart, lastEnd, count } = ranges;
+    if (nextEnd[0] === 0) return false;
     if (object.isNamedLast === true) object.fetchAhead(buf, lastStart, lastEnd, count);
     else object.fetchAhead(buf, nextStart, nextEnd, count);
     return true;

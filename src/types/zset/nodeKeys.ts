@@ -61,6 +61,27 @@ export class NodeKeys {
     return place.sameScore === BEFORE ? to : this.searchMember(node, refsAt, from, to, place);
   }
 
+  /** Where a leaf has the element with this score and reference; -1 when it has not. */
+  find(leaf: number, score: number, ref: Ref): number {
+    const { nodes } = this;
+    const base = nodes.baseOf(leaf);
+    const words = nodes.words[nodes.chunkOf(leaf)];
+    const doubles = nodes.doubles[nodes.chunkOf(leaf)];
+    const scores = (base >> 1) + SCORES;
+    const count = words[base];
+    let from = 0;
+    let to = count;
+    while (from < to) {
+      const middle = (from + to) >> 1;
+      if (doubles[scores + middle] < score) from = middle + 1;
+      else to = middle;
+    }
+    for (; from < count && doubles[scores + from] === score; from++) {
+      if (words[base + LEAF_REFS + from] === ref) return from;
+    }
+    return -1;
+  }
+
   /** The same among the keys [from, to), all of the place's score. */
   private searchMember(node: number, refsAt: number, from: number, to: number, place: Place): number {
     if (from >= to) return from;

@@ -18,7 +18,7 @@
  *
  * Invariants: all leaves are at one depth and linked in order; an inner node says of each child its least element and how many
  * elements are below; no node is empty but the root of an empty tree; the root is a leaf or has two children at least.
- * Leaves and inner nodes that became small are merged with a neighbour when both fit well into one.
+ * Leaves (but for the first and the last) and inner nodes that became small are merged with a neighbour when both fit well into one.
  */
 import { assert } from '../../base/assert.js';
 import type { Elements } from '../../store/elements.js';
@@ -172,6 +172,11 @@ export class OrderedIndex {
 
   /** Finds the way to a place; the cursor may be left behind the last element of a leaf. */
   private descend(place: Place): void {
+    this.descendToLeaf(place);
+    this.at = this.keys.search(this.leaf, LEAF_REFS, place);
+  }
+
+  private descendToLeaf(place: Place): void {
     const { nodes, keys } = this;
     let node = this.root;
     for (let level = this.height; level > 0; level--) {
@@ -182,7 +187,6 @@ export class OrderedIndex {
       node = nodes.childAt(node, child);
     }
     this.leaf = node;
-    this.at = keys.search(node, LEAF_REFS, place);
   }
 
   /** How many elements lie before the cursor, to which the path leads. */
@@ -316,23 +320,34 @@ export class OrderedIndex {
     this.elements.fetchEntries(nodes.words[nodes.chunkOf(leaf)], nodes.baseOf(leaf) + LEAF_REFS + at, length);
   }
 
+  /** The element under the cursor will be deleted, and then those behind it in its leaf. Answers for how many this holds. */
+  fetchDeletions(limit: number): number {
+    const { nodes, leaf, at } = this;
+    const length = this.runLength(limit);
+    this.elements.fetchDeletions(nodes.words[nodes.chunkOf(leaf)], nodes.baseOf(leaf) + LEAF_REFS + at, length);
+    return length;
+  }
+
   /** The reference of the element `i` places behind the cursor in its leaf. */
   refInRun(i: number): Ref {
     return this.nodes.wordAt(this.leaf, LEAF_REFS, this.at + i);
   }
 
-  /** Puts the cursor on an element by its place, so that it can be removed or rescored. It is there. */
-  seekElement(place: Place): void {
-    this.descend(place);
+  /** Puts the cursor on an element by its place and reference, so that it can be removed or rescored. It is there. */
+  seekElement(place: Place, ref: Ref): void {
+    this.descendToLeaf(place);
+    // Others of the same score need not be looked at to find the one with this reference.
+    this.at = this.keys.find(this.leaf, place.score, ref);
+    if (this.at >= 0) return;
+    this.at = this.keys.search(this.leaf, LEAF_REFS, place);
     // The place may be the end of a leaf: then the element is the first of the next, to which another path leads.
     if (this.at === this.nodes.countOf(this.leaf)) this.seek(this.rankOfCursor());
   }
 
   /** The element at a place, which is there, has another reference from now on. */
-  relocate(place: Place, to: Ref): void {
-    this.seekElement(place);
+  relocate(place: Place, from: Ref, to: Ref): void {
+    this.seekElement(place, from);
     const { nodes } = this;
-    const from = this.ref;
     nodes.setWord(this.leaf, LEAF_REFS, this.at, to);
     // The least element of a subtree is named above it, too.
     for (let level = this.height; level > 0; level--) {
@@ -351,7 +366,14 @@ export class OrderedIndex {
     this.addToCounts(-length);
     if (count === length) return this.removeLeaf();
     if (at === 0) this.setLeast(1, this.nodes.scoreAt(leaf, 0), this.nodes.wordAt(leaf, LEAF_REFS, 0));
-    if (count - length < LEAF_FEW && this.height > 0) this.mergeLeaf();
+    if (count - length < LEAF_FEW && this.height > 0 && !this.isEnd(leaf)) this.mergeLeaf();
+  }
+
+  /** The first and the last leaf may become small: what is popped from empties them soon, and merging would only delay that. */
+  private isEnd(leaf: number): boolean {
+    const words = this.nodes.words[this.nodes.chunkOf(leaf)];
+    const base = this.nodes.baseOf(leaf);
+    return words[base + PREVIOUS] === NO_NODE || words[base + NEXT] === NO_NODE;
   }
 
   private removeLeaf(): void {

@@ -10,7 +10,7 @@
 import type { Random } from '../../base/prng.js';
 import type { Elements } from '../../store/elements.js';
 import type { StoredObject } from '../../store/objects.js';
-import { type ByteView, CACHED_ENTRIES, type Ref } from '../../store/types.js';
+import { AHEAD, type ByteView, CACHED_ENTRIES, type Ref } from '../../store/types.js';
 import type { Ordered } from './ordered.js';
 import { OrderedIndex } from './orderedIndex.js';
 import { Place } from './place.js';
@@ -29,6 +29,9 @@ export class SortedSet implements StoredObject, Ordered {
   private readonly scores: ScoreTable;
   private readonly index: OrderedIndex;
   private readonly place = new Place();
+  /** So many elements are fetched at a time for those who pop them one by one, and so many of them were popped. */
+  private fetched = 0;
+  private popped = 0;
 
   /** Over elements that are empty, or whose values are scores already. */
   constructor(elements: Elements) {
@@ -147,7 +150,7 @@ export class SortedSet implements StoredObject, Ordered {
   /** Gives an element another score. */
   rescore(ref: Ref, score: number): void {
     const { buf, start, end } = this.elements.readKey(ref);
-    this.index.seekElement(this.place.ofElement(this.storedScore(ref), buf, start, end));
+    this.index.seekElement(this.place.ofElement(this.storedScore(ref), buf, start, end), ref);
     if (!this.index.rescore(score)) {
       this.index.removeRun(1);
       this.index.insert(score, ref, this.place.ofElement(score, buf, start, end));
@@ -157,7 +160,7 @@ export class SortedSet implements StoredObject, Ordered {
 
   delete(ref: Ref): void {
     const { buf, start, end } = this.elements.readKey(ref);
-    this.index.seekElement(this.place.ofElement(this.storedScore(ref), buf, start, end));
+    this.index.seekElement(this.place.ofElement(this.storedScore(ref), buf, start, end), ref);
     this.index.removeRun(1);
     this.elements.delete(ref);
   }
@@ -167,9 +170,10 @@ export class SortedSet implements StoredObject, Ordered {
     const { index, elements } = this;
     if (count === 1) {
       index.seek(rank);
+      if (++this.popped >= this.fetched) this.fetchDeletions();
       const { ref } = index;
       index.removeRun(1);
-      return elements.delete(ref);
+      return elements.deleteFetched(ref, this.popped);
     }
     const refs = new Int32Array(Math.min(count, RUN_MAX));
     for (let left = count; left > 0; ) {
@@ -181,6 +185,12 @@ export class SortedSet implements StoredObject, Ordered {
       for (let i = 0; i < length; i++) elements.delete(refs[i]);
       left -= length;
     }
+  }
+
+  /** Elements are popped one by one: the next ones wait for memory all at once. */
+  private fetchDeletions(): void {
+    this.popped = 0;
+    this.fetched = this.count > CACHED_ENTRIES ? this.index.fetchDeletions(AHEAD) : 0;
   }
 
   /** Enters an element, whose value is its score, into the index. */
@@ -205,9 +215,9 @@ export class SortedSet implements StoredObject, Ordered {
   }
 
   relocate(cursor: number): number {
-    return this.elements.relocate(cursor, (_, to) => {
+    return this.elements.relocate(cursor, (from, to) => {
       const { buf, start, end } = this.elements.readKey(to);
-      this.index.relocate(this.place.ofElement(this.storedScore(to), buf, start, end), to);
+      this.index.relocate(this.place.ofElement(this.storedScore(to), buf, start, end), from, to);
     });
   }
 
