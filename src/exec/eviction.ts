@@ -4,7 +4,7 @@
  * Asked before every request while a limit is set. When memory is over it, keys are evicted at once, but for no longer than
  * maxmemory-eviction-tenacity allows (0.5 ms by default) a batch of requests. What is left to do then goes on in slices
  * between other work; meanwhile each further request of the batch makes as much room as the one before has taken, so
- * memory does not grow. Requests are refused only when nothing can be evicted.
+ * memory does not grow, unless even that takes longer than a few slices. Requests are refused only when nothing can be evicted.
  */
 import { copyOf } from '../base/copy.js';
 import type { ServerPort } from '../commands/context.js';
@@ -22,6 +22,8 @@ export const ROOM = 0;
 /** Over the limit, and nothing can be evicted. */
 export const NO_ROOM = 1;
 
+/** A batch never evicts for longer than so many slices: code that runs for the first time is some fifty times slower. */
+const BATCH_SLICES_MAX = 4;
 const KEYS_PER_CLOCK_READ = 8;
 /** Buckets of cleared tables that are freed in place of one key. */
 const RECLAIM_UNITS = 8;
@@ -120,6 +122,10 @@ export class Eviction {
   makeRoom(): typeof ROOM | typeof NO_ROOM {
     if (!this.over || !this.#mayEvict()) {
       this.#endExceeded();
+      return ROOM;
+    }
+    if (this.#spentUs >= this.#sliceUs * BATCH_SLICES_MAX) {
+      this.onBehind?.();
       return ROOM;
     }
     const inTime = this.#spentUs === 0 || this.#spentUs < this.#sliceUs;

@@ -404,13 +404,13 @@ describe('what is evicted', () => {
 });
 
 describe('a large backlog of evictions', () => {
-  /** A server whose monotonic clock moves by 10 us with every look at it. */
-  function slow(): ReturnType<typeof setup> & { behind: () => number } {
+  /** A server whose monotonic clock moves with every look at it. */
+  function slow(stepUs = 10): ReturnType<typeof setup> & { behind: () => number } {
     const result = setup({ 'maxmemory-policy': 'allkeys-lru' });
     const { clock, server } = result.harness;
     let elapsedUs = 0;
     clock.monotonicUs = () => {
-      elapsedUs += 10;
+      elapsedUs += stepUs;
       return elapsedUs;
     };
     let asked = 0;
@@ -457,6 +457,24 @@ describe('a large backlog of evictions', () => {
     expect(eviction.over).toBe(true);
     // One slice, and then about one victim for each new key: not a slice for each.
     expect(Number(infoField(call, 'evicted_keys'))).toBeLessThan(2500);
+  });
+
+  it('holds up a pipeline for a few slices at the most, and is worked off behind it', () => {
+    const { harness, client, call, behind } = slow(200);
+    fill(call, 5000);
+    limitTo(harness, -400_000);
+    const requests = Array.from({ length: 500 }, (_, i) => encodeRequest(['SET', `pipelined:${i}`, VALUE]));
+    client.takeReplies();
+    client.receive(Buffer.concat(requests));
+    expect(client.takeReplies().every((reply) => reply.type === 'simple')).toBe(true);
+    const { eviction } = harness.server.executor;
+    expect(eviction.over).toBe(true);
+    expect(behind()).toBeGreaterThan(400);
+    expect(harness.server.stats.evictedKeys).toBeLessThan(100);
+    for (let slices = 0; eviction.over; slices++) {
+      expect(slices).toBeLessThan(1000);
+      eviction.slice();
+    }
   });
 
   it('ends when maxmemory is raised', () => {
