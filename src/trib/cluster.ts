@@ -1,8 +1,8 @@
-/** A whole cluster as seen from one of its nodes: every member that can be reached, and why the others cannot. */
+/** A whole cluster as its nodes see it: every member that can be reached, and why the others cannot. */
 import { compareEndpoints } from './address.js';
 import { type Connector, NodeClient } from './node-client.js';
 import { readView } from './node-state.js';
-import { isHandshake, type KnownNode, type NodeView } from './node-view.js';
+import { isHandshake, isMaster, type KnownNode, type NodeView } from './node-view.js';
 import type { Trouble } from './trouble.js';
 
 export interface Member {
@@ -11,33 +11,66 @@ export interface Member {
   readonly view: NodeView;
 }
 
+/** A node that members know and that cannot be talked to. */
+export interface LostMember {
+  /** As the first member that knows it has it in its table. */
+  readonly known: KnownNode;
+  readonly trouble: Trouble;
+}
+
 export interface Cluster {
   /** The entry node first, the others by address. */
   readonly members: readonly Member[];
-  readonly unreachable: readonly Trouble[];
+  readonly lost: readonly LostMember[];
 }
 
 /**
- * Connects to every node that `entry` knows. `connected` holds clients by node id that are to be used as they are.
+ * Connects to every node that `entry` knows, and to those that only others know (a node half forgotten, or half met).
+ * `connected` holds clients by node id that are to be used as they are.
  */
 export async function loadCluster(
   entry: NodeClient,
   connector: Connector,
   connected: ReadonlyMap<string, NodeClient> = new Map(),
 ): Promise<Cluster> {
-  const view = await readView(entry);
-  const known = view.others.filter((node) => !isHandshake(node)).sort(compareEndpoints);
-  const outcomes = await Promise.all(
-    known.map(async (node) => connected.get(node.id) ?? connectKnown(node, connector)),
-  );
-  const clients = outcomes.filter((outcome) => outcome instanceof NodeClient);
-  const others = await Promise.all(
-    clients.map(async (client) => ({ client, name: client.name, view: await readView(client) })),
-  );
-  return {
-    members: [{ client: entry, name: entry.name, view }, ...others],
-    unreachable: outcomes.filter((outcome): outcome is Trouble => !(outcome instanceof NodeClient)),
-  };
+  const first: Member = { client: entry, name: entry.name, view: await readView(entry) };
+  const members: Member[] = [];
+  const lost: LostMember[] = [];
+  const seen = new Set([first.view.myself.id]);
+  for (let news = [first]; news.length > 0; ) {
+    const strangers = strangersOf(news, seen);
+    news = [];
+    for (const outcome of await Promise.all(strangers.map((node) => meetMember(node, connector, connected)))) {
+      if ('trouble' in outcome) lost.push(outcome);
+      else news.push(outcome);
+    }
+    members.push(...news);
+  }
+  members.sort((a, b) => compareEndpoints(endpointOf(a), endpointOf(b)));
+  return { members: [first, ...members], lost };
+}
+
+/** What `members` know and nobody has asked yet; marks it as `seen`. */
+function strangersOf(members: readonly Member[], seen: Set<string>): KnownNode[] {
+  const strangers: KnownNode[] = [];
+  for (const { view } of members) {
+    for (const node of view.others) {
+      if (isHandshake(node) || seen.has(node.id)) continue;
+      seen.add(node.id);
+      strangers.push(node);
+    }
+  }
+  return strangers.sort(compareEndpoints);
+}
+
+async function meetMember(
+  known: KnownNode,
+  connector: Connector,
+  connected: ReadonlyMap<string, NodeClient>,
+): Promise<Member | LostMember> {
+  const client = connected.get(known.id) ?? (await connectKnown(known, connector));
+  if (!(client instanceof NodeClient)) return { known, trouble: client };
+  return { client, name: client.name, view: await readView(client) };
 }
 
 async function connectKnown(node: KnownNode, connector: Connector): Promise<NodeClient | Trouble> {
@@ -46,4 +79,35 @@ async function connectKnown(node: KnownNode, connector: Connector): Promise<Node
     return { named, ip: undefined, kind: 'other', detail: `nobody knows the address of node ${node.id}` };
   }
   return connector.connect(named);
+}
+
+function endpointOf({ client }: Member): { host: string; port: number } {
+  return { host: client.ip, port: client.port };
+}
+
+export function idOf(member: Member): string {
+  return member.view.myself.id;
+}
+
+export function mastersOf({ members }: Cluster): Member[] {
+  return members.filter(({ view }) => isMaster(view.myself));
+}
+
+/** Nodes that hold slots, as far as anybody knows, and cannot be talked to. */
+export function lostMasters({ lost }: Cluster): LostMember[] {
+  return lost.filter(({ known }) => isMaster(known));
+}
+
+/** The members that replicate `master`. */
+export function replicasOf({ members }: Cluster, master: Member): Member[] {
+  return members.filter(({ view }) => view.myself.masterId === idOf(master));
+}
+
+/** The one member whose id is `text` or begins with it, or whose address it is; undefined when none or several are. */
+export function findMember(members: readonly Member[], text: string): Member | undefined {
+  const lower = text.toLowerCase();
+  const exact = members.find((member) => idOf(member) === lower || member.name === lower);
+  if (exact !== undefined || !/^[0-9a-f]{4,}$/.test(lower)) return exact;
+  const matching = members.filter((member) => idOf(member).startsWith(lower));
+  return matching.length === 1 ? matching[0] : undefined;
 }

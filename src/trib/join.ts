@@ -1,6 +1,8 @@
 /** Waiting for nodes to become one cluster, and saying who has not seen whom when that takes long. */
 
 import { formatAddress } from './address.js';
+import type { Cluster } from './cluster.js';
+import { diagnose } from './diagnosis.js';
 import type { NodeClient } from './node-client.js';
 import { infoField, readView } from './node-state.js';
 import { allNodes, isHandshake, isMaster, type NodeView, slotSignature } from './node-view.js';
@@ -59,6 +61,17 @@ export async function waitForReplicas(
   return await waitAloud(terminal, undefined, timeoutMs, async () => {
     const opinions = await Promise.all(joiners.map(askOpinion));
     return { gaps: replicaGaps(opinions, replicas) };
+  });
+}
+
+/** Waits until all members that `load` finds agree about every slot; false when `timeoutMs` has passed. */
+export async function waitForAgreement(
+  terminal: Terminal,
+  load: () => Promise<Cluster>,
+  timeoutMs: number,
+): Promise<boolean> {
+  return await waitAloud(terminal, undefined, timeoutMs, async () => {
+    return { gaps: diagnose((await load()).members).disagreements };
   });
 }
 

@@ -2,8 +2,13 @@ import { runTrib } from './cli.js';
 
 const INTERRUPTED = 130;
 
+// Where ps shows the title in place of the arguments, a password given with -a is not seen any longer.
+process.title = ['trib', ...process.argv.slice(2, 3)].join(' ');
+
 process.on('SIGINT', () => {
-  process.stderr.write('\nInterrupted. A create that was interrupted goes on when the same command is run again.\n');
+  process.stderr.write(
+    '\nInterrupted. No key is lost: run the same command again, or trib fix where slots were on the move.\n',
+  );
   process.exit(INTERRUPTED);
 });
 

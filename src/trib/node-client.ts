@@ -1,5 +1,6 @@
 /** One connection to one node: no retries, no queue while it is down, every failure named. */
 import { lookup } from 'node:dns/promises';
+import type { ConnectionOptions } from 'node:tls';
 import { Redis } from 'ioredis';
 import { type Address, formatAddress } from './address.js';
 import { type Trouble, troubleOf } from './trouble.js';
@@ -7,10 +8,14 @@ import { type Trouble, troubleOf } from './trouble.js';
 /** A command's reply as ioredis decodes it. */
 export type Reply = string | number | null | Reply[];
 
+/** The same with bulk strings as the bytes they are: keys need not be text. */
+export type RawReply = Buffer | number | null | RawReply[];
+
 export interface ConnectOptions {
   readonly username: string | undefined;
   readonly password: string | undefined;
   readonly connectTimeoutMs: number;
+  readonly tls?: ConnectionOptions | undefined;
   /** Sees every command just before it is sent; when it throws, the command is not sent and the call fails. */
   readonly onCommand?: ((node: string, args: readonly string[]) => void) | undefined;
 }
@@ -41,12 +46,21 @@ export class NodeClient {
   readonly port: number;
   readonly #redis: Redis;
   readonly #onCommand: ConnectOptions['onCommand'];
+  /** The words behind MIGRATE's AUTH2 or AUTH that let another node in here; none when the node asks for no password. */
+  readonly migrateAuth: readonly string[];
 
-  private constructor(named: Address, ip: string, redis: Redis, onCommand: ConnectOptions['onCommand']) {
+  private constructor(
+    named: Address,
+    ip: string,
+    redis: Redis,
+    migrateAuth: readonly string[],
+    onCommand: ConnectOptions['onCommand'],
+  ) {
     this.named = named;
     this.ip = ip;
     this.port = named.port;
     this.#redis = redis;
+    this.migrateAuth = migrateAuth;
     this.#onCommand = onCommand;
   }
 
@@ -65,7 +79,9 @@ export class NodeClient {
     let trouble: Trouble | undefined;
     for (const ip of ips) {
       const outcome = await connectTo(named, ip, options);
-      if (outcome instanceof Redis) return new NodeClient(named, ip, outcome, options.onCommand);
+      if ('redis' in outcome) {
+        return new NodeClient(named, ip, outcome.redis, outcome.migrateAuth, options.onCommand);
+      }
       trouble ??= outcome;
     }
     return trouble ?? { named, ip: undefined, kind: 'unknown host', detail: 'the name has no address' };
@@ -80,14 +96,44 @@ export class NodeClient {
   async call(args: readonly string[], timeoutMs: number = REPLY_TIMEOUT_MS): Promise<Reply> {
     this.#onCommand?.(this.name, args);
     const [command, ...rest] = args;
+    return await this.#settle(args, withTimeout(this.#redis.call(command, rest) as Promise<Reply>, timeoutMs));
+  }
+
+  /** The same for arguments and replies that need not be text. */
+  async callRaw(args: readonly (string | Buffer)[], timeoutMs: number = REPLY_TIMEOUT_MS): Promise<RawReply> {
+    const words = args.map(String);
+    this.#onCommand?.(this.name, words);
+    const [command, ...rest] = args;
+    const reply = this.#redis.callBuffer(String(command), ...rest) as Promise<RawReply>;
+    return await this.#settle(words, withTimeout(reply, timeoutMs));
+  }
+
+  /** Sends all commands at once; each reply, or what went wrong, in order. */
+  async callAll(
+    commands: readonly (readonly (string | Buffer)[])[],
+    timeoutMs: number = REPLY_TIMEOUT_MS,
+  ): Promise<(RawReply | NodeCallError)[]> {
+    for (const args of commands) this.#onCommand?.(this.name, args.map(String));
+    const pipeline = this.#redis.pipeline();
+    for (const [command, ...rest] of commands) pipeline.callBuffer(String(command), ...rest);
+    const replies = await this.#settle(commands[0]?.map(String) ?? [], withTimeout(pipeline.exec(), timeoutMs));
+    return (replies ?? []).map(([error, reply], i) => {
+      return error === null ? (reply as RawReply) : this.#failure(commands[i].map(String), error);
+    });
+  }
+
+  async #settle<T>(args: readonly string[], reply: Promise<T>): Promise<T> {
     try {
-      return await withTimeout(this.#redis.call(command, rest) as Promise<Reply>, timeoutMs);
+      return await reply;
     } catch (error) {
-      const { name, message } = error as Error;
-      if (name === 'ReplyError') throw new NodeCallError(this.name, args, message, true);
-      const lost = /^Connection is closed|^Stream isn't writeable/.test(message);
-      throw new NodeCallError(this.name, args, lost ? 'the connection is lost' : message, false);
+      throw this.#failure(args, error as Error);
     }
+  }
+
+  #failure(args: readonly string[], { name, message }: Error): NodeCallError {
+    if (name === 'ReplyError') return new NodeCallError(this.name, args, message, true);
+    const lost = /^Connection is closed|^Stream isn't writeable/.test(message);
+    return new NodeCallError(this.name, args, lost ? 'the connection is lost' : message, false);
   }
 
   /** A command whose reply is text. */
@@ -121,7 +167,12 @@ export class Connector {
   }
 }
 
-async function connectTo(named: Address, ip: string, options: ConnectOptions): Promise<Redis | Trouble> {
+interface Connection {
+  readonly redis: Redis;
+  readonly migrateAuth: readonly string[];
+}
+
+async function connectTo(named: Address, ip: string, options: ConnectOptions): Promise<Connection | Trouble> {
   const redis = new Redis({
     host: ip,
     port: named.port,
@@ -132,6 +183,7 @@ async function connectTo(named: Address, ip: string, options: ConnectOptions): P
     enableReadyCheck: false,
     enableOfflineQueue: false,
     disableClientInfo: true,
+    ...(options.tls && { tls: options.tls }),
   });
   // ioredis rejects with 'Connection is closed.'; what happened comes as an event (also a -DENIED before any command).
   let cause: Error | undefined;
@@ -140,8 +192,8 @@ async function connectTo(named: Address, ip: string, options: ConnectOptions): P
   });
   try {
     await redis.connect();
-    await withTimeout(authenticate(redis, options), options.connectTimeoutMs);
-    return redis;
+    const migrateAuth = await withTimeout(authenticate(redis, options), options.connectTimeoutMs);
+    return { redis, migrateAuth };
   } catch (error) {
     disconnect(redis);
     return troubleOf(named, ip, cause ?? (error as Error));
@@ -153,11 +205,17 @@ function disconnect(redis: Redis): void {
   if (redis.status !== 'end') redis.disconnect();
 }
 
-/** Proves that a Redis answers and lets us in. A password that a node does not ask for is no error. */
-async function authenticate(redis: Redis, { username, password }: ConnectOptions): Promise<void> {
+/**
+ * Proves that a Redis answers and lets us in. A password that a node does not ask for is no error. Returns the words with
+ * which MIGRATE proves the same.
+ */
+async function authenticate(redis: Redis, { username, password }: ConnectOptions): Promise<readonly string[]> {
+  let migrateAuth: readonly string[] = [];
   if (password !== undefined) {
+    migrateAuth = username === undefined ? ['AUTH', password] : ['AUTH2', username, password];
     await redis.call('AUTH', username === undefined ? [password] : [username, password]).catch((error: Error) => {
       if (!/no password is set|without any password configured/.test(error.message)) throw error;
+      migrateAuth = [];
     });
   }
   const reply = await redis.call('PING').catch((error: Error) => {
@@ -166,6 +224,7 @@ async function authenticate(redis: Redis, { username, password }: ConnectOptions
     return 'PONG';
   });
   if (reply !== 'PONG') throw new Error(`unexpected answer to PING: ${String(reply)}`);
+  return migrateAuth;
 }
 
 async function withTimeout<T>(work: Promise<T>, timeoutMs: number): Promise<T> {

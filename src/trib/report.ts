@@ -1,5 +1,5 @@
 /** The blocks of the transcript that several commands print, as lines. */
-import type { Cluster, Member } from './cluster.js';
+import { type Cluster, type Member, mastersOf, replicasOf } from './cluster.js';
 import { diagnose } from './diagnosis.js';
 import { isMaster, type KnownNode } from './node-view.js';
 import { countSlots, formatRanges } from './slots.js';
@@ -17,38 +17,44 @@ export function nodeBlock(name: string, node: KnownNode, replicaCount: number): 
   ];
 }
 
-/** How many members replicate `master`. */
-export function replicaCount(cluster: Cluster, master: Member): number {
-  return cluster.members.filter(({ view }) => view.myself.masterId === master.view.myself.id).length;
+export function memberBlock(cluster: Cluster, member: Member): string[] {
+  return nodeBlock(member.name, member.view.myself, replicasOf(cluster, member).length);
 }
 
 /** Prints a line for each master with its keys, and the sum. */
 export async function printSummary(terminal: Terminal, cluster: Cluster): Promise<void> {
-  const masters = cluster.members.filter(({ view }) => isMaster(view.myself));
+  const masters = mastersOf(cluster);
+  const rows: Record<string, unknown>[] = [];
   let total = 0;
   for (const master of masters) {
     const { id, slots } = master.view.myself;
     const keys = Number(await master.client.call(['DBSIZE']));
     total += keys;
-    const replicas = replicaCount(cluster, master);
+    const replicas = replicasOf(cluster, master).length;
+    rows.push({ id, address: master.name, keys, slots: countSlots(slots), replicas });
     const counts = `${keys} keys | ${countSlots(slots)} slots | ${replicas} slaves.`;
     terminal.print(`${master.name} (${id.slice(0, 8)}...) -> ${counts}`);
   }
   terminal.print(`[OK] ${total} keys in ${masters.length} masters.`);
   terminal.print(`${(total / 16384).toFixed(2)} keys per slot on average.`);
+  terminal.report({ keys: total, masters: rows });
 }
 
 /** Prints why members cannot be reached; true when all can. */
-export async function printUnreachable(terminal: Terminal, { unreachable }: Cluster): Promise<boolean> {
-  for (const trouble of unreachable) terminal.print(...(await explainTrouble(trouble)));
-  return unreachable.length === 0;
+export async function printUnreachable(terminal: Terminal, { lost }: Cluster): Promise<boolean> {
+  for (const { trouble } of lost) terminal.print(...(await explainTrouble(trouble)));
+  return lost.length === 0;
 }
 
 /** Prints the cluster check, ending with the slots' coverage; true when nothing is wrong. */
-export async function printCheck(terminal: Terminal, cluster: Cluster): Promise<boolean> {
+export async function printCheck(
+  terminal: Terminal,
+  cluster: Cluster,
+  detail: 'with nodes' | 'without nodes' = 'with nodes',
+): Promise<boolean> {
   terminal.print(`>>> Performing Cluster Check (using node ${cluster.members[0].name})`);
-  for (const member of cluster.members) {
-    terminal.print(...nodeBlock(member.name, member.view.myself, replicaCount(cluster, member)));
+  for (const member of detail === 'with nodes' ? cluster.members : []) {
+    terminal.print(...memberBlock(cluster, member));
   }
   const reachable = await printUnreachable(terminal, cluster);
   const { disagreements, migrating, importing, openSlots, uncovered, suspected } = diagnose(cluster.members);

@@ -42,3 +42,9 @@ export function subtractRanges(ranges: readonly SlotRange[], taken: readonly Slo
   for (const slot of listSlots(taken)) left.delete(slot);
   return rangesWhere((slot) => left.has(slot));
 }
+
+/** The slots of a list in any order, as ranges. */
+export function rangesOf(slots: Iterable<number>): SlotRange[] {
+  const wanted = new Set(slots);
+  return rangesWhere((slot) => wanted.has(slot));
+}

@@ -1,11 +1,11 @@
-/** What a command writes and asks: the transcript, coloured on a terminal, and the one question. */
-import { createInterface } from 'node:readline';
+/** What a command writes and asks: the transcript, coloured on a terminal, questions, progress, or one JSON document. */
 import type { Readable, Writable } from 'node:stream';
+import { LineReader } from './line-reader.js';
 
 /** The outside of one run: a process hands in its own, a test what it likes. */
 export interface TribIo {
   readonly stdin: Readable & { readonly isTTY?: boolean };
-  readonly stdout: Writable;
+  readonly stdout: Writable & { readonly columns?: number };
   readonly stderr: Writable;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** True when stdout is a terminal. */
@@ -14,8 +14,22 @@ export interface TribIo {
   readonly onCommand?: (node: string, args: readonly string[]) => void;
 }
 
-/** How long an answer may take to come through a pipe. A person at a terminal has all the time there is. */
-const PIPE_ANSWER_TIMEOUT_MS = 60_000;
+/** What the run of a command amounts to, as `--json` prints it. The names are a promise to scripts: add, never change. */
+export interface JsonDocument {
+  readonly schema: 1;
+  readonly command: string;
+  readonly ok: boolean;
+  readonly exitCode: number;
+  readonly errors: readonly Finding[];
+  readonly warnings: readonly Finding[];
+  readonly result: Readonly<Record<string, unknown>>;
+}
+
+/** A line of the transcript that tells of trouble, and the lines under it that say what to do. */
+export interface Finding {
+  readonly message: string;
+  readonly advice: string[];
+}
 
 const COLOURS: readonly (readonly [prefix: string, code: string])[] = [
   ['>>>', '29;1'],
@@ -24,66 +38,141 @@ const COLOURS: readonly (readonly [prefix: string, code: string])[] = [
   ['[ERR]', '31;1'],
   ['***', '31;1'],
 ];
+const CLEAR_LINE = '\r\x1b[K';
+const DEFAULT_COLUMNS = 80;
 
 export class Terminal {
   readonly #io: TribIo;
+  readonly #json: boolean;
+  readonly #out: Writable;
   readonly #coloured: boolean;
+  readonly #reader: LineReader;
+  readonly #errors: Finding[] = [];
+  readonly #warnings: Finding[] = [];
+  #lastFinding: Finding | undefined;
+  #result: Record<string, unknown> = {};
   /** True when the last thing written did not end its line. */
   #lineIsOpen = false;
+  #statusIsShown = false;
 
-  constructor(io: TribIo) {
+  /** With `json`, standard output is kept for the document, and the transcript goes to standard error. */
+  constructor(io: TribIo, json = false) {
     this.#io = io;
-    this.#coloured = io.isTty && !io.env.NO_COLOR;
+    this.#json = json;
+    this.#out = json ? io.stderr : io.stdout;
+    this.#coloured = io.isTty && !json && !io.env.NO_COLOR;
+    this.#reader = new LineReader(io.stdin);
+  }
+
+  get coloured(): boolean {
+    return this.#coloured;
+  }
+
+  /** True when a person watches: progress bars and maps are drawn. */
+  get isInteractive(): boolean {
+    return this.#io.isTty && !this.#json;
+  }
+
+  get columns(): number {
+    return this.#io.stdout.columns ?? DEFAULT_COLUMNS;
   }
 
   /** Prints lines of the transcript; how a line begins decides its colour. */
   print(...lines: readonly string[]): void {
     if (lines.length > 0) this.endLine();
-    for (const line of lines) this.#io.stdout.write(`${this.#colour(line)}\n`);
+    for (const line of lines) {
+      this.#collect(line);
+      this.#out.write(`${this.#colour(line)}\n`);
+    }
   }
 
   /** Prints a piece of a line, which the next {@link print} ends. */
   write(text: string): void {
-    this.#io.stdout.write(text);
+    this.#clearStatus();
+    this.#out.write(text);
     this.#lineIsOpen = true;
   }
 
   /** Ends the line that {@link write} began, if it did. */
   endLine(): void {
-    if (this.#lineIsOpen) this.#io.stdout.write('\n');
+    this.#clearStatus();
+    if (this.#lineIsOpen) this.#out.write('\n');
     this.#lineIsOpen = false;
   }
 
-  /**
-   * Asks a question that only `yes` accepts. Reads one line, from a terminal or a pipe; undefined when there is nobody
-   * to answer: the input has ended, or is a pipe in which nothing came for a minute.
-   */
-  async confirm(question: string): Promise<boolean | undefined> {
-    this.write(`${question} (type 'yes' to accept): `);
-    const answer = await this.#readLine();
-    if (this.#io.stdin.isTTY) {
-      // The terminal has echoed the answer and its line end, unless the answer was Ctrl-D.
-      this.#lineIsOpen = answer === undefined;
-      return answer?.trim() === 'yes';
-    }
-    // A transcript in a file is to show the answer as well.
-    this.write(answer ?? '');
-    return answer === undefined ? undefined : answer.trim() === 'yes';
+  /** Shows a line that the next one takes the place of, where a person watches; nothing in files and pipes. */
+  showStatus(text: string): void {
+    if (!this.isInteractive) return;
+    this.#out.write(CLEAR_LINE + text.slice(0, this.columns - 1));
+    this.#statusIsShown = true;
   }
 
-  async #readLine(): Promise<string | undefined> {
-    const { stdin } = this.#io;
-    const lines = createInterface({ input: stdin, terminal: false });
-    let timer: NodeJS.Timeout | undefined;
-    try {
-      return await new Promise<string | undefined>((resolve) => {
-        lines.once('line', resolve);
-        lines.once('close', () => resolve(undefined));
-        if (!stdin.isTTY) timer = setTimeout(() => resolve(undefined), PIPE_ANSWER_TIMEOUT_MS);
-      });
-    } finally {
-      clearTimeout(timer);
-      lines.close();
+  /** Adds to the result that `--json` prints. */
+  report(fields: Readonly<Record<string, unknown>>): void {
+    this.#result = { ...this.#result, ...fields };
+  }
+
+  /** Asks a question and reads one line; undefined when there is nobody to answer (see {@link LineReader}). */
+  async ask(question: string): Promise<string | undefined> {
+    this.write(question);
+    const answer = await this.#reader.read();
+    if (this.#reader.isTty) {
+      // The terminal has echoed the answer and its line end, unless the answer was Ctrl-D.
+      this.#lineIsOpen = answer === undefined;
+    } else {
+      // A transcript in a file is to show the answer as well.
+      this.write(answer ?? '');
+      this.endLine();
+    }
+    return answer?.trim();
+  }
+
+  /** Asks for a secret, which a terminal does not show. */
+  async askSecret(question: string): Promise<string | undefined> {
+    this.write(question);
+    const answer = await this.#reader.readSecret();
+    this.endLine();
+    return answer;
+  }
+
+  /** Asks a question that only `yes` accepts; undefined when there is nobody to answer. */
+  async confirm(question: string): Promise<boolean | undefined> {
+    const answer = await this.ask(question);
+    return answer === undefined ? undefined : answer === 'yes';
+  }
+
+  /** Ends the run: prints the document where `--json` asked for it. */
+  finish(command: string, exitCode: number): void {
+    this.endLine();
+    this.#reader.close();
+    if (!this.#json) return;
+    const document: JsonDocument = {
+      schema: 1,
+      command,
+      ok: exitCode === 0,
+      exitCode,
+      errors: this.#errors,
+      warnings: this.#warnings,
+      result: this.#result,
+    };
+    this.#io.stdout.write(`${JSON.stringify(document, undefined, 2)}\n`);
+  }
+
+  #clearStatus(): void {
+    if (this.#statusIsShown) this.#out.write(CLEAR_LINE);
+    this.#statusIsShown = false;
+  }
+
+  /** Keeps what is wrong for the document: an [ERR] or [WARNING] line with the indented lines under it. */
+  #collect(line: string): void {
+    const kind = line.startsWith('[ERR] ') ? this.#errors : line.startsWith('[WARNING] ') ? this.#warnings : undefined;
+    if (kind !== undefined) {
+      this.#lastFinding = { message: line.slice(line.indexOf(' ') + 1), advice: [] };
+      kind.push(this.#lastFinding);
+    } else if (line.startsWith('      ')) {
+      this.#lastFinding?.advice.push(line.trim());
+    } else {
+      this.#lastFinding = undefined;
     }
   }
 

@@ -24,6 +24,8 @@ export interface ServerKind {
   readonly missing: string | undefined;
   /** Why it cannot have replicas; undefined when it can. */
   readonly noReplicas: string | undefined;
+  /** Why keys cannot move between its nodes; undefined when they can. */
+  readonly noMoving: string | undefined;
 }
 
 /** Our own server, as built in dist/. It is always there: a test run without a build is to fail. */
@@ -33,6 +35,7 @@ export const SHOAL: ServerKind = {
   executable: process.env.SHOAL_SERVER ?? join(REPOSITORY, 'bin/shoal-server'),
   missing: undefined,
   noReplicas: undefined,
+  noMoving: 'shoal has no MIGRATE yet',
 };
 
 export const REDIS: ServerKind = {
@@ -40,6 +43,7 @@ export const REDIS: ServerKind = {
   executable: 'redis-server',
   missing: onPath('redis-server') ? undefined : 'there is no redis-server on PATH',
   noReplicas: undefined,
+  noMoving: undefined,
 };
 
 /** SHOAL_TRIB_SERVER=shoal (or redis) leaves the other one out. */
@@ -72,11 +76,15 @@ export function onPath(program: string): boolean {
 }
 
 export interface TestNode {
+  readonly server: ServerKind;
   readonly host: string;
   readonly port: number;
   /** `host:port`, as trib takes it. */
   readonly address: string;
   call(...args: string[]): Promise<unknown>;
+  /** Ends the process at once; {@link start} brings it back with what it has on disk. */
+  kill(): Promise<void>;
+  start(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -95,39 +103,52 @@ export async function startNode(server: ServerKind, directives: Record<string, s
     ...directives,
   };
   const argv = Object.entries(all).flatMap(([name, value]) => [`--${name}`, value]);
-  const log = await open(join(dir, 'log'), 'w');
-  const child = spawn(server.executable, argv, { stdio: ['ignore', log.fd, log.fd] });
-  await log.close();
+  let child = await spawnServer(server, argv, dir);
   // A test run that breaks off must not leave servers behind.
-  const kill = (): void => {
+  const cleanUp = (): void => {
     child.kill('SIGKILL');
     rmSync(dir, { recursive: true, force: true });
   };
-  process.once('exit', kill);
+  process.once('exit', cleanUp);
   const host = all.bind === '0.0.0.0' ? '127.0.0.1' : all.bind;
   const redis = new Redis({ host, port, lazyConnect: true, enableReadyCheck: false, retryStrategy: () => 20 });
   redis.on('error', () => {});
+  redis.connect().catch(() => {});
   await waitUntilUp(redis, child, join(dir, 'log'));
+  const kill = async (): Promise<void> => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+  };
   return {
+    server,
     host,
     port,
     address: host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`,
     call: (command, ...args) => redis.call(command, args),
+    kill,
+    async start() {
+      child = await spawnServer(server, argv, dir);
+      await waitUntilUp(redis, child, join(dir, 'log'));
+    },
     async stop() {
       redis.disconnect();
-      process.removeListener('exit', kill);
-      if (child.exitCode === null && child.signalCode === null) {
-        child.kill('SIGKILL');
-        await once(child, 'exit');
-      }
+      process.removeListener('exit', cleanUp);
+      await kill();
       await rm(dir, { recursive: true, force: true });
     },
   };
 }
 
+async function spawnServer(server: ServerKind, argv: readonly string[], dir: string): Promise<ChildProcess> {
+  const log = await open(join(dir, 'log'), 'a');
+  const child = spawn(server.executable, argv, { stdio: ['ignore', log.fd, log.fd] });
+  await log.close();
+  return child;
+}
+
 async function waitUntilUp(redis: Redis, child: ChildProcess, logFile: string): Promise<void> {
   const deadline = Date.now() + START_TIMEOUT_MS;
-  redis.connect().catch(() => {});
   for (;;) {
     // Any reply will do: a node with a password answers with an error.
     const answer = await redis.call('PING').catch((error: Error) => (error.name === 'ReplyError' ? 'up' : undefined));
@@ -238,9 +259,16 @@ export function epochsIn(view: readonly string[]): number[] {
 export function interrupt(stop: (args: readonly string[], changes: number) => boolean): TribInput['onCommand'] {
   let changes = 0;
   return (_, args) => {
-    if (/^(ADDSLOTS|SET-CONFIG-EPOCH|MEET|REPLICATE)$/.test(args[1] ?? '')) changes++;
+    if (isChange(args)) changes++;
     if (stop(args, changes)) throw new Error('interrupted by the test');
   };
+}
+
+/** Whether a command changes a cluster. */
+export function isChange(args: readonly string[]): boolean {
+  const subcommands =
+    /^(ADDSLOTS|DELSLOTS|SETSLOT|SET-CONFIG-EPOCH|BUMPEPOCH|MEET|REPLICATE|FORGET|RESET|FAILOVER|RESTORE|SET|REWRITE)$/;
+  return args[0] === 'MIGRATE' || (/^(CLUSTER|FUNCTION|CONFIG)$/.test(args[0]) && subcommands.test(args[1] ?? ''));
 }
 
 /** Waits until `holds` does, or fails the test with what it was about. */

@@ -4,6 +4,7 @@
  */
 import { type Address, formatAddress, isLoopback } from '../address.js';
 import { loadCluster } from '../cluster.js';
+import { askConsent, type ChangeOptions } from '../consent.js';
 import { waitForJoin, waitForReplicas } from '../join.js';
 import { NodeClient } from '../node-client.js';
 import { type NodeState, readNodeState, reasonsNotEmpty } from '../node-state.js';
@@ -15,10 +16,8 @@ import type { Terminal } from '../terminal.js';
 import { explainTrouble } from '../trouble.js';
 import type { CommandContext } from './context.js';
 
-export interface CreateOptions {
+export interface CreateOptions extends ChangeOptions {
   readonly replicas: number;
-  /** Accept the plan without asking. */
-  readonly yes: boolean;
   /** How long the nodes may take to join. */
   readonly joinTimeoutMs: number;
 }
@@ -146,9 +145,11 @@ async function createFrom(context: CommandContext, nodes: readonly Node[], optio
   else if (busy.length > 0)
     terminal.print('>>> An earlier run of this very command was not finished: going on from there');
   printPlan(terminal, plan, nodes);
-  if (!finished && !options.yes && !(await isAccepted(terminal))) {
-    terminal.print('*** Aborting...', UNTOUCHED);
-    return 1;
+  if (!finished) {
+    const question = "Can I set the above configuration? (type 'yes' to accept): ";
+    const consent = await askConsent(terminal, question, options);
+    if (consent === 'refused') terminal.print(UNTOUCHED);
+    if (consent !== 'go') return consent === 'dry run' ? 0 : 1;
   }
   try {
     if (!finished) await changeNodes(terminal, steps);
@@ -164,14 +165,6 @@ async function createFrom(context: CommandContext, nodes: readonly Node[], optio
 
 function withoutKeys(nodes: readonly Node[]): Node[] {
   return nodes.map((node) => ({ ...node, keyCount: 0 }));
-}
-
-async function isAccepted(terminal: Terminal): Promise<boolean> {
-  const accepted = await terminal.confirm('Can I set the above configuration?');
-  if (accepted === undefined) {
-    terminal.print('[ERR] There is no terminal to ask on and no answer on standard input: accept with --yes.');
-  }
-  return accepted === true;
 }
 
 function printNotEmpty(terminal: Terminal, state: NodeState): void {
