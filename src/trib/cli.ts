@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { addBasicCommands } from './cli/basic-commands.js';
+import { addNodeCommands } from './cli/node-commands.js';
 import { type CommonFlags, type Runner, tlsOptions, withCommon } from './cli/options.js';
 import { plainNames } from './cli/redis-cli-names.js';
 import { addSlotCommands } from './cli/slot-commands.js';
@@ -66,6 +67,7 @@ function buildProgram(io: TribIo, run: Runner): Command {
   withCommon(program);
   addBasicCommands(program, run);
   addSlotCommands(program, run);
+  addNodeCommands(program, run);
   return program;
 }
 

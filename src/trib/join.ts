@@ -1,7 +1,7 @@
 /** Waiting for nodes to become one cluster, and saying who has not seen whom when that takes long. */
 
 import { formatAddress } from './address.js';
-import type { Cluster } from './cluster.js';
+import type { Cluster, Member } from './cluster.js';
 import { diagnose } from './diagnosis.js';
 import type { NodeClient } from './node-client.js';
 import { infoField, readView } from './node-state.js';
@@ -34,12 +34,16 @@ export interface Opinion {
 
 const POLL_MS = 200;
 const DOT_MS = 1000;
+/** Meeting takes a second or two. */
+const EXPLAIN_AFTER_MS = 3_000;
 /** Nodes that have just met wait for up to five seconds before they serve (Redis's rejoin delay): that is no trouble. */
-const EXPLAIN_AFTER_MS = 10_000;
+const EXPLAIN_DELAY_AFTER_MS = 10_000;
 
 /** What keeps a wait from ending, a line each, and what may be done about it. */
 interface Missing {
   readonly gaps: readonly string[];
+  /** True when waiting longer than usual is to be expected. */
+  readonly patient?: boolean;
   readonly advise?: () => Promise<string[]>;
 }
 
@@ -47,7 +51,8 @@ interface Missing {
 export async function waitForJoin(terminal: Terminal, joiners: readonly Joiner[], timeoutMs: number): Promise<boolean> {
   return await waitAloud(terminal, 'Waiting for the cluster to join', timeoutMs, async () => {
     const opinions = await Promise.all(joiners.map(askOpinion));
-    return { gaps: joinGaps(opinions), advise: () => busPortAdvice(joiners, opinions) };
+    const allMet = opinions.every((opinion) => unseenBy(opinion, opinions).length === 0);
+    return { gaps: joinGaps(opinions), patient: allMet, advise: () => busPortAdvice(joiners, opinions) };
   });
 }
 
@@ -64,6 +69,23 @@ export async function waitForReplicas(
   });
 }
 
+/** Waits until `replica` is a master in the eyes of all members; false when `timeoutMs` has passed. */
+export async function waitForPromotion(
+  terminal: Terminal,
+  replica: Member,
+  others: readonly Member[],
+  timeoutMs: number,
+): Promise<boolean> {
+  const { id } = replica.view.myself;
+  return await waitAloud(terminal, undefined, timeoutMs, async () => {
+    const views = await Promise.all(
+      [replica, ...others].map(async ({ name, client }) => [name, await readView(client)] as const),
+    );
+    const unaware = views.filter(([, view]) => !allNodes(view).some((node) => node.id === id && isMaster(node)));
+    return { gaps: unaware.map(([name]) => `${name} does not take ${replica.name} for a master yet`) };
+  });
+}
+
 /** Waits until all members that `load` finds agree about every slot; false when `timeoutMs` has passed. */
 export async function waitForAgreement(
   terminal: Terminal,
@@ -76,7 +98,7 @@ export async function waitForAgreement(
 }
 
 /**
- * Polls until nothing is missing. With a title it prints that and a dot a second; after ten seconds, and when it gives
+ * Polls until nothing is missing. With a title it prints that and a dot a second; after some seconds, and when it gives
  * up, it prints what is missing. Returns false when `timeoutMs` has passed.
  */
 async function waitAloud(
@@ -86,17 +108,20 @@ async function waitAloud(
   look: () => Promise<Missing>,
 ): Promise<boolean> {
   if (title !== undefined) terminal.write(title);
+  let explained = false;
   for (let waitedMs = 0; ; waitedMs += POLL_MS) {
-    const { gaps, advise } = await look();
+    const { gaps, patient, advise } = await look();
     if (gaps.length === 0) {
       terminal.endLine();
       return true;
     }
     const late = waitedMs >= timeoutMs;
-    if (late || waitedMs === EXPLAIN_AFTER_MS) terminal.print(...[...gaps, ...((await advise?.()) ?? [])].map(indent));
+    const due: boolean = !explained && waitedMs >= (patient ? EXPLAIN_DELAY_AFTER_MS : EXPLAIN_AFTER_MS);
+    if (late || due) terminal.print(...[...gaps, ...((await advise?.()) ?? [])].map(indent));
     if (late) return false;
+    explained ||= due;
     if (title !== undefined) {
-      if (waitedMs === EXPLAIN_AFTER_MS) terminal.write(title);
+      if (due) terminal.write(title);
       if (waitedMs % DOT_MS === 0) terminal.write('.');
     }
     await sleep(POLL_MS);

@@ -1,6 +1,7 @@
 /** The blocks of the transcript that several commands print, as lines. */
 import { type Cluster, type Member, mastersOf, replicasOf } from './cluster.js';
 import { diagnose } from './diagnosis.js';
+import { type NodeState, reasonsNotEmpty } from './node-state.js';
 import { isMaster, type KnownNode } from './node-view.js';
 import { countSlots, formatRanges } from './slots.js';
 import type { Terminal } from './terminal.js';
@@ -81,4 +82,17 @@ export async function printCheck(
   }
   const findings = disagreements.length + suspected.length + openSlots.length + uncovered.length;
   return reachable && findings === 0;
+}
+
+/** Says why a node cannot be taken, and the two commands that clear it. */
+export function printNotEmpty(terminal: Terminal, state: NodeState): void {
+  const { ip, port, name } = state.client;
+  const redisCli = `redis-cli -h ${ip} -p ${port}`;
+  terminal.print(
+    `[ERR] Node ${name} is not empty: ${reasonsNotEmpty(state).join(', ')}.`,
+    '      To clear it (this deletes its data):',
+  );
+  // A replica refuses FLUSHALL; the reset alone empties it.
+  if (state.view.myself.masterId === undefined) terminal.print(`      ${redisCli} flushall`);
+  terminal.print(`      ${redisCli} cluster reset soft`);
 }

@@ -9,7 +9,7 @@ import { waitForJoin, waitForReplicas } from '../join.js';
 import { NodeClient } from '../node-client.js';
 import { type NodeState, readNodeState, reasonsNotEmpty } from '../node-state.js';
 import { type Plan, planCluster, shapeError } from '../plan.js';
-import { printCheck } from '../report.js';
+import { printCheck, printNotEmpty } from '../report.js';
 import { countSlots, formatRanges, listSlots } from '../slots.js';
 import { busPortOf, type Candidate, isUnfinished, nothingLeft, remainingSteps, type Steps } from '../steps.js';
 import type { Terminal } from '../terminal.js';
@@ -165,18 +165,6 @@ async function createFrom(context: CommandContext, nodes: readonly Node[], optio
 
 function withoutKeys(nodes: readonly Node[]): Node[] {
   return nodes.map((node) => ({ ...node, keyCount: 0 }));
-}
-
-function printNotEmpty(terminal: Terminal, state: NodeState): void {
-  const { ip, port, name } = state.client;
-  const redisCli = `redis-cli -h ${ip} -p ${port}`;
-  terminal.print(
-    `[ERR] Node ${name} is not empty: ${reasonsNotEmpty(state).join(', ')}.`,
-    '      To clear it (this deletes its data):',
-  );
-  // A replica refuses FLUSHALL; the reset alone empties it.
-  if (state.view.myself.masterId === undefined) terminal.print(`      ${redisCli} flushall`);
-  terminal.print(`      ${redisCli} cluster reset soft`);
 }
 
 function printPlan(terminal: Terminal, plan: Plan<Node>, nodes: readonly Node[]): void {

@@ -1,0 +1,87 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { describeMixtures, idsOf, joinNodes, startNodes, stopNodes, untilHealthy } from './clusters.js';
+import { type TestNode, trib, viewsOf, waitUntil } from './nodes.js';
+
+describeMixtures('trib replicate, failover, forget and set-timeout', { replicas: true }, (mixture) => {
+  let nodes: TestNode[] = [];
+  let ids: string[] = [];
+
+  beforeAll(async () => {
+    nodes = await startNodes(mixture, 5);
+    await joinNodes(nodes.slice(0, 3));
+    ids = await idsOf(nodes);
+    for (const node of nodes.slice(3)) {
+      const { code, out } = await trib(`add-node ${node.address} ${nodes[0].address} --yes`);
+      expect(code, out).toBe(0);
+    }
+    await untilHealthy(nodes[0]);
+  });
+  afterAll(() => stopNodes(nodes));
+
+  const masterOf = async (node: TestNode): Promise<unknown> => {
+    const lines = String(await node.call('CLUSTER', 'NODES')).split('\n');
+    return lines.find((line) => line.includes('myself'))?.split(' ')[3];
+  };
+
+  it('replicate makes a replica, only of nodes that serve nothing', async () => {
+    const serving = await trib(`replicate ${nodes[0].address} ${ids[1]} --yes`);
+    expect(serving.code).toBe(1);
+    expect(serving.out).toMatch(/\[ERR\] Node \S+ serves \d+ slots\. Move them away first:\n/);
+    const done = await trib(`replicate ${nodes[3].address} ${ids[1]} --yes`);
+    expect(done.code, done.out).toBe(0);
+    expect(await masterOf(nodes[3])).toBe(ids[1]);
+    const chosen = await trib(`replicate ${nodes[4].address} --yes`);
+    expect(chosen.code, chosen.out).toBe(0);
+    expect(chosen.out).not.toContain(`Automatically selected master ${nodes[1].address}`);
+    const moved = await trib(`replicate ${nodes[4].address} ${ids[1]} --yes`);
+    expect(moved.code, moved.out).toBe(0);
+    const again = await trib(`replicate ${nodes[4].address} --master-id ${ids[1]}`);
+    expect(again.out).toContain(`[OK] ${nodes[4].address} replicates ${nodes[1].address} already.\n`);
+    expect(again.code).toBe(0);
+  });
+
+  it('failover lets a replica and its master change places', async () => {
+    const refused = await trib(`failover ${nodes[0].address} --yes`);
+    expect(refused.code).toBe(1);
+    expect(refused.out).toContain('is a master and has no replica');
+    await waitUntil('the replica has its master’s data', async () =>
+      String(await nodes[3].call('INFO', 'replication')).includes('master_link_status:up'),
+    );
+    const { code, out } = await trib(`failover ${nodes[3].address} --yes`);
+    expect(code, out).toBe(0);
+    expect(await masterOf(nodes[3])).toBe('-');
+    await waitUntil('the old master follows', async () => (await masterOf(nodes[1])) === ids[3]);
+    await untilHealthy(nodes[0]);
+  });
+
+  it('forget refuses nodes that are there, and takes one that is gone out of every table', async () => {
+    const there = await trib(`forget ${nodes[0].address} ${ids[4]} --yes`);
+    expect(there.code).toBe(1);
+    expect(there.out).toContain(`trib del-node ${nodes[0].address} ${ids[4]}\n`);
+    await nodes[4].kill();
+    const wrongTool = await trib(`del-node ${nodes[0].address} ${ids[4]} --yes`);
+    expect(wrongTool.code).toBe(1);
+    expect(wrongTool.out).toContain(`trib forget ${nodes[0].address} ${ids[4]}\n`);
+    const { code, out } = await trib(`forget ${nodes[0].address} ${ids[4]} --yes`);
+    expect(code, out).toBe(0);
+    for (const view of await viewsOf(nodes.slice(0, 4))) expect(view).toHaveLength(4);
+    const again = await trib(`forget ${nodes[0].address} ${ids[4]} --yes`);
+    expect(again.out).toContain(`[ERR] No such node ID ${ids[4]}\n`);
+  });
+
+  it('set-timeout sets it everywhere, and fails where it cannot be saved', async () => {
+    const low = await trib(`set-timeout ${nodes[0].address} 99 --yes`);
+    expect(low.out).toContain('Setting a node timeout of less than 100 milliseconds is a bad idea.');
+    expect(low.code).toBe(1);
+    const { code, out } = await trib(`set-timeout ${nodes[0].address} 1500 --yes`);
+    // These nodes run without a configuration file.
+    expect(out).toContain(
+      `ERR setting node-timeout for ${nodes[0].address}: ERR The server is running without a config file\n`,
+    );
+    expect(out).toContain('>>> New node timeout set. 0 OK, 4 ERR.\n');
+    expect(code).toBe(1);
+    for (const node of nodes.slice(0, 4)) {
+      expect(await node.call('CONFIG', 'GET', 'cluster-node-timeout')).toEqual(['cluster-node-timeout', '1500']);
+    }
+  });
+});
