@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { addBasicCommands } from './cli/basic-commands.js';
+import { addDataCommands } from './cli/data-commands.js';
 import { addNodeCommands } from './cli/node-commands.js';
 import { type CommonFlags, type Runner, tlsOptions, withCommon } from './cli/options.js';
 import { plainNames } from './cli/redis-cli-names.js';
@@ -68,12 +69,14 @@ function buildProgram(io: TribIo, run: Runner): Command {
   addBasicCommands(program, run);
   addSlotCommands(program, run);
   addNodeCommands(program, run);
+  addDataCommands(program, run, io.env);
   return program;
 }
 
 const ENVIRONMENT_HELP = `
 Environment:
   REDISCLI_AUTH, SHOAL_AUTH  the password; unlike -a, other users of this machine do not see it
+  TRIB_FROM_AUTH             the password of the server that import takes its keys from
   NO_COLOR                   no colours
 
 Exit code: 0 when all went well (of check: when nothing is wrong), 1 otherwise. Options of redis-cli --cluster are taken

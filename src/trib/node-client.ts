@@ -11,9 +11,12 @@ export type Reply = string | number | null | Reply[];
 /** The same with bulk strings as the bytes they are: keys need not be text. */
 export type RawReply = Buffer | number | null | RawReply[];
 
-export interface ConnectOptions {
+export interface Credentials {
   readonly username: string | undefined;
   readonly password: string | undefined;
+}
+
+export interface ConnectOptions extends Credentials {
   readonly connectTimeoutMs: number;
   readonly tls?: ConnectionOptions | undefined;
   /** Sees every command just before it is sent; when it throws, the command is not sent and the call fails. */
@@ -155,9 +158,13 @@ export class Connector {
     this.#options = options;
   }
 
-  /** See {@link NodeClient.connect}. */
-  async connect(named: Address): Promise<NodeClient | Trouble> {
-    const outcome = await NodeClient.connect(named, this.#options);
+  get tls(): ConnectionOptions | undefined {
+    return this.#options.tls;
+  }
+
+  /** See {@link NodeClient.connect}. `credentials` are for a node that has others than the cluster's. */
+  async connect(named: Address, credentials?: Credentials): Promise<NodeClient | Trouble> {
+    const outcome = await NodeClient.connect(named, { ...this.#options, ...credentials });
     if (outcome instanceof NodeClient) this.#clients.push(outcome);
     return outcome;
   }
