@@ -1,7 +1,8 @@
 /** The command line of trib. */
 import { readFileSync } from 'node:fs';
-import { Command, CommanderError } from 'commander';
+import { Argument, Command, CommanderError } from 'commander';
 import { addBasicCommands } from './cli/basic-commands.js';
+import { completionScript, SHELLS, type Shell } from './cli/completion.js';
 import { addDataCommands } from './cli/data-commands.js';
 import { addNodeCommands } from './cli/node-commands.js';
 import { type CommonFlags, type Runner, tlsOptions, withCommon } from './cli/options.js';
@@ -70,6 +71,15 @@ function buildProgram(io: TribIo, run: Runner): Command {
   addSlotCommands(program, run);
   addNodeCommands(program, run);
   addDataCommands(program, run, io.env);
+  program
+    .command('completion')
+    .summary('print a script with which a shell completes commands and options')
+    .description('Prints a script for bash, zsh or fish that completes commands and options.')
+    .addArgument(new Argument('<shell>').choices(SHELLS))
+    .addHelpText('after', '\nExamples:\n  source <(trib completion bash)\n  trib completion fish | source')
+    .action((shell: Shell) => {
+      io.stdout.write(completionScript(program, shell));
+    });
   return program;
 }
 

@@ -3,6 +3,7 @@ import { type Cluster, type Member, mastersOf, replicasOf } from './cluster.js';
 import { diagnose } from './diagnosis.js';
 import { type NodeState, reasonsNotEmpty } from './node-state.js';
 import { isMaster, type KnownNode } from './node-view.js';
+import { drawSlotMap } from './slot-map.js';
 import { countSlots, formatRanges } from './slots.js';
 import type { Terminal } from './terminal.js';
 import { explainTrouble } from './trouble.js';
@@ -39,6 +40,12 @@ export async function printSummary(terminal: Terminal, cluster: Cluster): Promis
   terminal.print(`[OK] ${total} keys in ${masters.length} masters.`);
   terminal.print(`${(total / 16384).toFixed(2)} keys per slot on average.`);
   terminal.report({ keys: total, masters: rows });
+}
+
+/** Draws who has which slots. */
+export function printSlotMap(terminal: Terminal, cluster: Cluster): void {
+  const owners = mastersOf(cluster).map(({ name, view }) => ({ name, slots: view.myself.slots }));
+  terminal.print(...drawSlotMap(owners, diagnose(cluster.members).openSlots, terminal.coloured));
 }
 
 /** Prints why members cannot be reached; true when all can. */

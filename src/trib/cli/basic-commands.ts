@@ -25,6 +25,14 @@ interface CreateFlags extends ChangeFlags {
   readonly timeout: number;
 }
 
+interface InfoFlags extends CommonFlags {
+  readonly map: boolean;
+}
+
+interface CheckFlags extends InfoFlags {
+  readonly searchMultipleOwners: boolean;
+}
+
 interface CallFlags extends CommonFlags {
   readonly onlyMasters: boolean;
   readonly onlyReplicas: boolean;
@@ -45,15 +53,27 @@ export function addBasicCommands(program: Command, run: Runner): void {
 
   withCommon(program.command('check'))
     .summary('tell whether a cluster is as it should be')
-    .description('Checks that all nodes agree, that no slot is open and that every slot is served.')
+    .description(
+      'Checks that all nodes agree, that no slot is open and that every slot is served; says what is wrong and what mends it.',
+    )
     .argument('<host:port>', ANY_NODE, readAddress)
-    .action(async (address: Address, flags: CommonFlags) => run('check', flags, (context) => check(context, address)));
+    .option('--search-multiple-owners', 'name the nodes that hold keys of slots that are not theirs', false)
+    .option('--map', 'draw who has which slots (on a terminal: always)', false)
+    .addHelpText('after', CHECK_HELP)
+    .action(async (address: Address, flags: CheckFlags) => {
+      const { searchMultipleOwners, map } = flags;
+      await run('check', flags, (context) => check(context, address, { searchMultipleOwners, map }));
+    });
 
   withCommon(program.command('info'))
     .summary('show keys, slots and replicas of each master')
     .description('Shows how many keys, slots and replicas each master of the cluster has.')
     .argument('<host:port>', ANY_NODE, readAddress)
-    .action(async (address: Address, flags: CommonFlags) => run('info', flags, (context) => info(context, address)));
+    .option('--map', 'draw who has which slots (on a terminal: always)', false)
+    .addHelpText('after', '\nExample:\n  trib info 127.0.0.1:7000 --map')
+    .action(async (address: Address, flags: InfoFlags) =>
+      run('info', flags, (context) => info(context, address, { map: flags.map })),
+    );
 
   withCommon(program.command('call'))
     .summary('run a command on every node')
@@ -77,6 +97,13 @@ Examples:
 
 Nothing is changed before the plan is accepted. When create is interrupted or fails half way, run it again with the same
 arguments: it goes on from where it was.`;
+
+const CHECK_HELP = `
+Examples:
+  trib check 127.0.0.1:7000
+  trib check 127.0.0.1:7000 --json | jq .result.findings
+
+The exit code is 0 when nothing is wrong; warnings leave it alone.`;
 
 const CALL_HELP = `
 Examples:

@@ -168,6 +168,14 @@ function withoutKeys(nodes: readonly Node[]): Node[] {
 }
 
 function printPlan(terminal: Terminal, plan: Plan<Node>, nodes: readonly Node[]): void {
+  terminal.report({
+    masters: plan.masters.map(({ node, range }) => ({
+      id: node.id,
+      address: node.name,
+      slots: [range.first, range.last],
+    })),
+    replicas: plan.replicas.map(({ node, master }) => ({ id: node.id, address: node.name, master: master.id })),
+  });
   terminal.print(`>>> Performing hash slots allocation on ${nodes.length} nodes...`);
   terminal.print(`Using ${plan.masters.length} masters:`, ...plan.masters.map(({ node }) => node.name));
   for (const { node, master } of plan.replicas) terminal.print(`Adding replica ${node.name} to ${master.name}`);

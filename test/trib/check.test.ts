@@ -1,0 +1,85 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { describeMixtures, idsOf, joinNodes, keysOfSlot, startNodes, stopNodes, untilHealthy } from './clusters.js';
+import { findFreePort, type TestNode, trib, waitUntil } from './nodes.js';
+
+describeMixtures('trib check explains', {}, (mixture) => {
+  let nodes: TestNode[] = [];
+  let ids: string[] = [];
+
+  beforeAll(async () => {
+    nodes = await startNodes(mixture, 3);
+    await joinNodes(nodes);
+    ids = await idsOf(nodes);
+  });
+  afterAll(() => stopNodes(nodes));
+
+  interface Found {
+    readonly kind: string;
+    readonly severity: string;
+    readonly nodes: readonly string[];
+    readonly advice: readonly string[];
+  }
+  const findings = async (from = 0): Promise<Found[]> => {
+    const { out, code } = await trib(`check ${nodes[from].address} --json`);
+    const { exitCode, result } = JSON.parse(out);
+    expect(exitCode).toBe(code);
+    // Servers of two kinds have two versions, which is what this file is not about.
+    return result.findings.filter(({ kind }: Found) => kind !== 'version-differs');
+  };
+
+  it('nothing where nothing is wrong, and draws the slots when asked to', async () => {
+    expect(await findings()).toEqual([]);
+    const { code, out } = await trib(`check ${nodes[0].address} --map --search-multiple-owners`);
+    expect(code).toBe(0);
+    expect(out).toContain('>>> Check for multiple slot owners...\n[OK] No multiple owners found.\n');
+    expect(out).toMatch(/\n {4}0 A{64}\n/);
+    expect(out).toContain(`\n      A ${nodes[0].address}\n`);
+  });
+
+  it('keys of slots that are not a node’s own', async () => {
+    await nodes[1].call('CLUSTER', 'SETSLOT', '5', 'IMPORTING', ids[0]);
+    const [key] = keysOfSlot(5, 1);
+    await Promise.all([nodes[1].call('ASKING'), nodes[1].call('SET', key, 'x')]);
+    await nodes[1].call('CLUSTER', 'SETSLOT', '5', 'STABLE');
+    expect(await findings()).toMatchObject([
+      {
+        kind: 'stray-keys',
+        severity: 'error',
+        nodes: [nodes[1].address],
+        advice: [expect.any(String), `trib fix ${nodes[0].address}`],
+      },
+    ]);
+    const { code, out } = await trib(`check ${nodes[0].address} --search-multiple-owners`);
+    expect(code).toBe(1);
+    expect(out).toContain(`[WARNING] Slot 5 has 2 owners:\n    ${nodes[0].address}\n    ${nodes[1].address}\n`);
+    await nodes[1].call('FLUSHALL');
+    await untilHealthy(nodes[0]);
+  });
+
+  it('an announced address that leads nowhere, from that node and from another one', async () => {
+    const nowhere = await findFreePort();
+    await nodes[2].call('CONFIG', 'SET', 'cluster-announce-port', String(nowhere));
+    const heard = async (): Promise<boolean> =>
+      (await nodes[0].call('CLUSTER', 'NODES').then(String)).includes(`127.0.0.1:${nowhere}@`);
+    await waitUntil('the others have heard of it', heard);
+    const own = (await findings(2)).find(({ kind }) => kind === 'wrong-announced-address');
+    expect(own?.nodes).toEqual([nodes[2].address]);
+    const other = (await findings(0)).find(({ kind }) => kind === 'node-unreachable');
+    expect(other?.advice[0]).toMatch(/^It runs: .* linked with it over the bus\.$/);
+    await nodes[2].call('CONFIG', 'SET', 'cluster-announce-port', '0');
+    await waitUntil('the others have heard the old one again', async () => !(await heard()));
+    await untilHealthy(nodes[0]);
+  });
+
+  it('a node that is gone, and what is missing without it', async () => {
+    await nodes[2].kill();
+    await waitUntil('the others hold it for failed', async () => {
+      const found = await findings();
+      return found.some(({ kind }) => kind === 'state-fail') && found.length === 3;
+    });
+    const found = await findings();
+    expect(found.map(({ kind }) => kind)).toEqual(['node-unreachable', 'uncovered-slots', 'state-fail']);
+    expect(found[0].advice.at(-1)).toBe(`If it is gone for good:  trib forget ${nodes[0].address} ${ids[2]}`);
+    expect(found[1].advice).toEqual([`They are those of ${nodes[2].address}, which cannot be reached (see there).`]);
+  });
+});
