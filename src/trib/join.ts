@@ -47,12 +47,21 @@ interface Missing {
   readonly advise?: () => Promise<string[]>;
 }
 
-/** Waits until all nodes have seen each other, agree about every slot and serve; false when `timeoutMs` has passed. */
-export async function waitForJoin(terminal: Terminal, joiners: readonly Joiner[], timeoutMs: number): Promise<boolean> {
+/**
+ * Waits until all nodes have seen each other and agree about every slot, and (unless it is enough that they have met) serve;
+ * false when `timeoutMs` has passed.
+ */
+export async function waitForJoin(
+  terminal: Terminal,
+  joiners: readonly Joiner[],
+  timeoutMs: number,
+  until: 'serving' | 'met' = 'serving',
+): Promise<boolean> {
   return await waitAloud(terminal, 'Waiting for the cluster to join', timeoutMs, async () => {
     const opinions = await Promise.all(joiners.map(askOpinion));
     const allMet = opinions.every((opinion) => unseenBy(opinion, opinions).length === 0);
-    return { gaps: joinGaps(opinions), patient: allMet, advise: () => busPortAdvice(joiners, opinions) };
+    const judged = until === 'met' ? opinions.map((opinion) => ({ ...opinion, stateOk: true })) : opinions;
+    return { gaps: joinGaps(judged), patient: allMet, advise: () => busPortAdvice(joiners, opinions) };
   });
 }
 

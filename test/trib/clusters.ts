@@ -18,6 +18,8 @@ const MIXTURES: readonly Mixture[] = [
 
 /** What a suite needs of its servers. */
 export interface Needs {
+  /** Clusters of both kinds as well: for what nodes do with each other, not for what trib does with each of them. */
+  readonly together?: boolean;
   readonly moving?: boolean;
   readonly replicas?: boolean;
 }
@@ -27,6 +29,7 @@ export function describeMixtures(title: string, needs: Needs, specify: (mixture:
   const only = process.env.SHOAL_TRIB_SERVER;
   for (const mixture of MIXTURES) {
     if (only !== undefined && mixture.name !== only) continue;
+    if (mixture.kinds.length > 1 && !needs.together) continue;
     const reason = mixture.kinds
       .map(
         (kind) =>
@@ -45,7 +48,10 @@ export async function startNodes(
   directives: Record<string, string> = {},
 ): Promise<TestNode[]> {
   const nodes = await Promise.all(
-    Array.from({ length: count }, (_, i) => startNode(kinds[i % kinds.length], directives)),
+    // A busy machine must not make a failover of a pause.
+    Array.from({ length: count }, (_, i) =>
+      startNode(kinds[i % kinds.length], { 'cluster-node-timeout': '2000', ...directives }),
+    ),
   );
   return nodes.sort((a, b) => a.port - b.port);
 }
@@ -74,11 +80,15 @@ export async function ownSlots(node: TestNode): Promise<string> {
 /** Waits until trib finds nothing wrong. */
 export async function untilHealthy(node: TestNode): Promise<void> {
   let last = '';
-  await waitUntil('trib check is content', async () => {
-    const { code, out } = await trib(`check ${node.address}`);
-    last = out;
-    return code === 0;
-  }).catch((error: Error) => {
+  await waitUntil(
+    'trib check is content',
+    async () => {
+      const { code, out } = await trib(`check ${node.address}`);
+      last = out;
+      return code === 0;
+    },
+    60_000,
+  ).catch((error: Error) => {
     throw new Error(`${error.message}\n${last}`);
   });
 }

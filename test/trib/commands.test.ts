@@ -1,11 +1,21 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { describeServers, normalise, resetNodes, startNode, type TestNode, trib, waitUntil } from './nodes.js';
+import {
+  describeServers,
+  normalise,
+  resetNodes,
+  skipAloud,
+  startNode,
+  type TestNode,
+  trib,
+  waitUntil,
+} from './nodes.js';
 
 const BIN = fileURLToPath(new URL('../../bin/trib', import.meta.url));
 const hasIpv6 = Object.values(networkInterfaces()).some((list) => list?.some(({ address }) => address === '::1'));
@@ -143,6 +153,28 @@ describe('bin/trib', () => {
   it('hands on the exit code', async () => {
     const run = promisify(execFile)(process.execPath, [BIN, 'check', '127.0.0.1:1']);
     await expect(run).rejects.toMatchObject({ code: 1, stdout: expect.stringContaining("[ERR] Sorry, can't connect") });
+  });
+});
+
+const noProc = process.platform === 'linux' ? undefined : 'there is no /proc';
+skipAloud('a password on the command line of trib', noProc);
+
+describe('a password given with -a', () => {
+  it.skipIf(noProc !== undefined)('is soon no longer seen by others on the machine', async () => {
+    // A server that never answers keeps trib waiting.
+    const silent = createServer().listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const { port } = silent.address() as AddressInfo;
+    const child = spawn(process.execPath, [BIN, '-a', 'sesame', 'check', `127.0.0.1:${port}`], { stdio: 'ignore' });
+    try {
+      await once(silent, 'connection');
+      const commandLine = await readFile(`/proc/${child.pid}/cmdline`, 'utf8');
+      expect(commandLine).toContain('trib');
+      expect(commandLine).not.toContain('sesame');
+    } finally {
+      child.kill('SIGKILL');
+      silent.close();
+    }
   });
 });
 

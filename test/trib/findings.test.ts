@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Evidence, NodeEvidence } from '../../src/trib/checkup/evidence.js';
-import { type Explanation, findProblems } from '../../src/trib/checkup/findings.js';
+import type { Explanation } from '../../src/trib/checkup/explanation.js';
+import { findProblems } from '../../src/trib/checkup/findings.js';
 import { parseNodeView } from '../../src/trib/node-view.js';
 
 const SLOTS: Record<string, string> = { a: '0-5460', b: '5461-10922', c: '10923-16383' };
@@ -184,7 +185,7 @@ describe('what is wrong with a cluster', () => {
       'nodes that serve nobody',
       evidence({ nodes: { a: { stateOk: false } } }),
       ['error state-fail A'],
-      /A reports cluster_state:fail/,
+      /A: cluster_state:fail, clients are not served/,
     ],
     [
       'a replica that hears nothing',

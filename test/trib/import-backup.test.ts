@@ -71,7 +71,7 @@ describeMixtures('trib import', { moving: true }, (mixture) => {
 
 describeMixtures('trib backup', {}, (mixture) => {
   it('saves an RDB file of every master that a server can load, and the configuration', async () => {
-    const nodes = await startNodes(mixture, 3, { 'repl-diskless-sync-delay': '0' });
+    const nodes = await startNodes(mixture, 3);
     const directory = await mkdtemp(join(tmpdir(), 'trib-backup-'));
     try {
       await joinNodes(nodes);

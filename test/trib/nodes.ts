@@ -35,7 +35,7 @@ export const SHOAL: ServerKind = {
   executable: process.env.SHOAL_SERVER ?? join(REPOSITORY, 'bin/shoal-server'),
   missing: undefined,
   noReplicas: undefined,
-  noMoving: 'shoal has no MIGRATE yet',
+  noMoving: undefined,
 };
 
 export const REDIS: ServerKind = {
@@ -99,6 +99,8 @@ export async function startNode(server: ServerKind, directives: Record<string, s
     'cluster-enabled': 'yes',
     'cluster-node-timeout': '1000',
     save: '',
+    // A master waits for no further replicas before it sends its data.
+    'repl-diskless-sync-delay': '0',
     appendonly: 'no',
     ...directives,
   };

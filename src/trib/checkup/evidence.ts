@@ -9,6 +9,10 @@ import { Stopwatch } from '../progress.js';
 import { busPortOf } from '../steps.js';
 import { acceptsConnections } from '../trouble.js';
 
+const LINK_POLL_MS = 200;
+/** A first synchronization with little data takes as long as a master waits for more replicas to join in. */
+const LINK_PATIENCE_MS = 8_000;
+
 /** A member that answers, and what it and its host say. */
 export interface NodeEvidence {
   readonly id: string;
@@ -76,7 +80,6 @@ async function examine(
   const watch = new Stopwatch();
   const [seconds, micros] = (await client.call(['TIME'])) as [string, string];
   const tookMs = watch.elapsedMs;
-  const role = infoField(info, 'master_link_status');
   return {
     id: view.myself.id,
     name,
@@ -89,8 +92,20 @@ async function examine(
     version: infoField(info, 'redis_version') ?? 'unknown',
     clockOffsetMs: Number(seconds) * 1000 + Math.floor(Number(micros) / 1000) - (nowMs() - tookMs / 2),
     clockUncertaintyMs: tookMs,
-    masterLinkUp: role === undefined ? undefined : role === 'up',
+    masterLinkUp: await seeMasterLink(client, info),
   };
+}
+
+/** A replica that has just been made one takes a moment: only what lasts is trouble. */
+async function seeMasterLink(client: NodeClient, firstInfo: string): Promise<boolean | undefined> {
+  let info = firstInfo;
+  for (let waitedMs = 0; ; waitedMs += LINK_POLL_MS) {
+    const status = infoField(info, 'master_link_status');
+    if (status === undefined) return undefined;
+    if (status === 'up' || waitedMs >= LINK_PATIENCE_MS) return status === 'up';
+    await new Promise((resolve) => setTimeout(resolve, LINK_POLL_MS));
+    info = await client.text('INFO', 'replication');
+  }
 }
 
 async function examineLost({ known, trouble }: LostMember): Promise<LostEvidence> {

@@ -4,39 +4,8 @@ import { plural } from '../node-state.js';
 import { isHandshake, isMaster, type KnownNode } from '../node-view.js';
 import { countSlots, formatRanges, listSlots, rangesOf } from '../slots.js';
 import type { Evidence, LostEvidence, NodeEvidence } from './evidence.js';
+import type { Explanation, FindingKind } from './explanation.js';
 import { placementFindings } from './placement-findings.js';
-
-/** The names are a promise to scripts that read `--json`. */
-export type FindingKind =
-  | 'node-unreachable'
-  | 'wrong-announced-address'
-  | 'bus-port-closed'
-  | 'link-down'
-  | 'node-unknown'
-  | 'stuck-handshake'
-  | 'leftover-node'
-  | 'view-differs'
-  | 'state-fail'
-  | 'open-slots'
-  | 'uncovered-slots'
-  | 'slot-with-two-owners'
-  | 'epoch-collision'
-  | 'stray-keys'
-  | 'replica-without-data'
-  | 'clock-differs'
-  | 'version-differs'
-  | 'master-without-replica'
-  | 'replica-on-master-host';
-
-export interface Explanation {
-  readonly kind: FindingKind;
-  /** Warnings leave the exit code alone. */
-  readonly severity: 'error' | 'warning';
-  /** Addresses of the nodes that it is about. */
-  readonly nodes: readonly string[];
-  readonly message: string;
-  readonly advice: readonly string[];
-}
 
 /** Clocks that differ more than this let keys expire at different times on different nodes. */
 const CLOCK_TOLERANCE_MS = 1000;
@@ -298,7 +267,7 @@ function states({ nodes }: Evidence): Explanation[] {
       kind: 'state-fail',
       severity: 'error',
       nodes: failing.map(({ name }) => name),
-      message: `${listNames(failing)} ${failing.length === 1 ? 'reports' : 'report'} cluster_state:fail and serve no clients.`,
+      message: `${listNames(failing)}: cluster_state:fail, clients are not served.`,
       advice: [
         'A node does so when slots are not covered (see there), when it does not reach the majority of the masters, and',
         'for up to five seconds after that is over.',

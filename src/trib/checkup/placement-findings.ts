@@ -3,7 +3,7 @@ import { isLoopback } from '../address.js';
 import { isMaster } from '../node-view.js';
 import { countSlots } from '../slots.js';
 import type { Evidence, NodeEvidence } from './evidence.js';
-import type { Explanation } from './findings.js';
+import type { Explanation } from './explanation.js';
 
 /** A cluster on loopback addresses, to try things out, is left alone as far as hosts are concerned. */
 export function placementFindings({ nodes, entry }: Evidence): Explanation[] {

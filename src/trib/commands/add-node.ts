@@ -161,7 +161,9 @@ async function meet(
     const bus = busPort === client.port + 10000 ? [] : [String(busPort)];
     await node.client.call(['CLUSTER', 'MEET', client.ip, String(client.port), ...bus]);
   }
-  return await waitForJoin(terminal, [...cluster.members, node].map(joinerOf), options.joinTimeoutMs);
+  // A master serves only some seconds after it has joined; for one that is to be a replica nobody needs to wait for that.
+  const until = master === undefined ? 'serving' : 'met';
+  return await waitForJoin(terminal, [...cluster.members, node].map(joinerOf), options.joinTimeoutMs, until);
 }
 
 /** A new master needs the cluster's functions; a replica has them from its master. */

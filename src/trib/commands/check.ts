@@ -1,7 +1,8 @@
 import { systemClock } from '../../base/clock.js';
 import type { Address } from '../address.js';
 import { gatherEvidence } from '../checkup/evidence.js';
-import { type Explanation, findProblems } from '../checkup/findings.js';
+import type { Explanation } from '../checkup/explanation.js';
+import { findProblems } from '../checkup/findings.js';
 import { loadCluster } from '../cluster.js';
 import { findStrayKeys, surveySlots } from '../moving/holders.js';
 import { printCheck, printSlotMap, printSummary } from '../report.js';
