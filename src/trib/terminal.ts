@@ -74,7 +74,8 @@ export class Terminal {
   }
 
   get columns(): number {
-    return this.#io.stdout.columns ?? DEFAULT_COLUMNS;
+    // Some terminals do not know, and say 0.
+    return this.#io.stdout.columns || DEFAULT_COLUMNS;
   }
 
   /** Prints lines of the transcript; how a line begins decides its colour. */

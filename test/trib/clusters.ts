@@ -1,6 +1,6 @@
 /** Running clusters for the tests of commands that change one, and clients that go on using it meanwhile. */
 import { Cluster } from 'ioredis';
-import { describe } from 'vitest';
+import { describe, it } from 'vitest';
 import { keySlot } from '../../src/base/crc16.js';
 import { REDIS, type ServerKind, SHOAL, skipAloud, startNode, type TestNode, trib, waitUntil } from './nodes.js';
 
@@ -39,6 +39,14 @@ export function describeMixtures(title: string, needs: Needs, specify: (mixture:
     skipAloud(`${mixture.name}: ${title}`, reason);
     describe.skipIf(reason !== undefined)(`${mixture.name}: ${title}`, () => specify(mixture));
   }
+}
+
+type Specify = (title: string, test: () => Promise<void>) => void;
+const NOWHERE = Object.assign((() => {}) as Specify, { skipIf: (): Specify => () => {} });
+
+/** `it`, for what is the same whatever the other nodes are: clusters of both kinds do without. */
+export function itWithOneKind({ kinds }: Mixture): Specify & { skipIf(condition: boolean): Specify } {
+  return kinds.length > 1 ? NOWHERE : it;
 }
 
 /** Starts `count` nodes of the mixture, in the order of their ports. */

@@ -5,6 +5,7 @@ import { pickMaster } from '../../src/trib/placement.js';
 import {
   describeMixtures,
   idsOf,
+  itWithOneKind,
   joinNodes,
   keysOfSlot,
   LiveLoad,
@@ -34,8 +35,8 @@ describe('the master for a new replica', () => {
 });
 
 describeMixtures('trib add-node and del-node', { replicas: true, together: true }, (mixture) => {
-  // redis-cli gives up where one server has functions and the other has not; what trib says depends on no other node.
-  const together = mixture.kinds.length > 1;
+  // redis-cli gives up where one server has functions and the other has not.
+  const oneKind = itWithOneKind(mixture);
   let nodes: TestNode[] = [];
   let extra: TestNode;
   let extraId = '';
@@ -59,7 +60,7 @@ describeMixtures('trib add-node and del-node', { replicas: true, together: true 
     await untilHealthy(nodes[0]);
   };
 
-  it.skipIf(together)('do nothing without consent', async () => {
+  oneKind('do nothing without consent', async () => {
     expect((await add('', { stdin: 'no\n' })).code).toBe(1);
     const dry = await add('--dry-run --json');
     expect(JSON.parse(dry.out)).toMatchObject({
@@ -70,7 +71,7 @@ describeMixtures('trib add-node and del-node', { replicas: true, together: true 
     await alone();
   });
 
-  it.skipIf(together)('refuse nodes that they cannot take', async () => {
+  oneKind('refuse nodes that they cannot take', async () => {
     const own = await trib(`add-node ${nodes[1].address} ${nodes[1].address} --yes`);
     expect(own.code).toBe(1);
     await extra.call('CLUSTER', 'ADDSLOTS', '3');
@@ -87,7 +88,7 @@ describeMixtures('trib add-node and del-node', { replicas: true, together: true 
     await alone();
   });
 
-  it.skipIf(together || noRedisCli !== undefined)('do what redis-cli does, in its words', async () => {
+  oneKind.skipIf(noRedisCli !== undefined)('do what redis-cli does, in its words', async () => {
     const redisCli = async (...args: string[]): Promise<string> => {
       const { stdout } = await promisify(execFile)('redis-cli', ['--cluster', ...args]);
       return stdout.replace(/\x1b\[[\d;]*m/g, '');
@@ -145,7 +146,7 @@ describeMixtures('trib add-node and del-node', { replicas: true, together: true 
     expect({ lost, held }).toEqual({ lost: [], held: expected });
   }, 240_000);
 
-  it.skipIf(together)('give the replicas of a node that leaves another master', async () => {
+  oneKind('give the replicas of a node that leaves another master', async () => {
     expect((await add()).code).toBe(0);
     const [replica] = await startNodes(mixture, 1);
     try {

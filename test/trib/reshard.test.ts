@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import {
   describeMixtures,
   idsOf,
+  itWithOneKind,
   joinNodes,
   keysOfSlot,
   LiveLoad,
@@ -20,8 +21,7 @@ const BIN = fileURLToPath(new URL('../../bin/trib', import.meta.url));
 const noRedisCli = onPath('redis-cli') ? undefined : 'there is no redis-cli on PATH';
 
 describeMixtures('trib reshard', { moving: true, together: true }, (mixture) => {
-  // What trib says and asks is the same whatever the nodes are.
-  const together = mixture.kinds.length > 1;
+  const oneKind = itWithOneKind(mixture);
   let nodes: TestNode[] = [];
   let ids: string[] = [];
 
@@ -32,7 +32,7 @@ describeMixtures('trib reshard', { moving: true, together: true }, (mixture) => 
   });
   afterAll(() => stopNodes(nodes));
 
-  it.skipIf(together)(
+  oneKind(
     'shows the plan and changes nothing when it is not accepted, with --dry-run, or when nobody can answer',
     async () => {
       const before = await viewsOf(nodes);
@@ -51,7 +51,7 @@ describeMixtures('trib reshard', { moving: true, together: true }, (mixture) => 
     },
   );
 
-  it.skipIf(together || noRedisCli !== undefined)('moves what it says, in the words of redis-cli', async () => {
+  oneKind.skipIf(noRedisCli !== undefined)('moves what it says, in the words of redis-cli', async () => {
     const options = ['--cluster-from', ids[0], '--cluster-to', ids[1], '--cluster-slots', '1', '--cluster-yes'];
     await Promise.all(keysOfSlot(0, 3).map((key) => nodes[0].call('SET', key, 'x')));
     await Promise.all(keysOfSlot(1, 3).map((key) => nodes[0].call('SET', key, 'x')));
@@ -71,7 +71,7 @@ describeMixtures('trib reshard', { moving: true, together: true }, (mixture) => 
     expect(await nodes[1].call('DBSIZE')).toBe(6);
   });
 
-  it.skipIf(together)('asks for what it was not told, from a pipe as from a terminal', async () => {
+  oneKind('asks for what it was not told, from a pipe as from a terminal', async () => {
     const stdin = `0\n2\n${ids[0]}\n${ids[0]}\n${ids[1]}\ndone\nyes\n`;
     const { code, out } = await trib(`reshard ${nodes[2].address}`, { stdin });
     expect(out).toContain('How many slots do you want to move (from 1 to 16384)? 0\nHow many slots');
@@ -82,7 +82,7 @@ describeMixtures('trib reshard', { moving: true, together: true }, (mixture) => 
     expect(await ownSlots(nodes[0])).toBe('0-5460');
   });
 
-  it.skipIf(together)('refuses nodes it does not know, and a cluster that is not as it should be', async () => {
+  oneKind('refuses nodes it does not know, and a cluster that is not as it should be', async () => {
     const unknown = await trib(`reshard ${nodes[0].address} --from all --to deadbeef --slots 1 --yes`);
     expect(unknown.code).toBe(1);
     expect(unknown.out).toContain('*** The specified node (deadbeef) is not known or not a master, please retry.\n');
@@ -93,7 +93,7 @@ describeMixtures('trib reshard', { moving: true, together: true }, (mixture) => 
     await nodes[0].call('CLUSTER', 'SETSLOT', '9', 'STABLE');
   });
 
-  it.skipIf(together)('prints one JSON document with --json', async () => {
+  oneKind('prints one JSON document with --json', async () => {
     const { code, out, err } = await trib(
       `reshard ${nodes[0].address} --from ${nodes[0].address} --to ${ids[1].slice(0, 8)} --slots 1 --dry-run --json`,
     );
@@ -144,6 +144,26 @@ describeMixtures('trib reshard', { moving: true, together: true }, (mixture) => 
     expect({ lost, held }).toEqual({ lost: [], held: expected });
     expect(load.writes).toBeGreaterThan(expected);
   }, 240_000);
+
+  oneKind('moves keys between nodes that have a password', async () => {
+    const [slot] = (await ownSlots(nodes[0])).split('-').map(Number);
+    await Promise.all(nodes.map((node) => node.call('FLUSHALL')));
+    for (const key of keysOfSlot(slot, 3)) await nodes[0].call('SET', key, 'x');
+    for (const node of nodes) await node.call('CONFIG', 'SET', 'requirepass', 'sesame');
+    const command = `reshard ${nodes[0].address} --from ${ids[0]} --to ${ids[1]} --slots 1 --yes`;
+    const locked = await trib(command);
+    expect(locked.out).toContain('The server asks for a password (requirepass) and none was given.');
+    const { code, out, err } = await trib(command, { env: { REDISCLI_AUTH: 'sesame' } });
+    for (const node of nodes) await node.call('CONFIG', 'SET', 'requirepass', '');
+    expect(code, out).toBe(0);
+    expect(out + err).not.toContain('sesame');
+    expect(await nodes[1].call('DBSIZE')).toBe(3);
+    // A password that the nodes do not ask for is none that MIGRATE may give.
+    await untilHealthy(nodes[0]);
+    const needless = await trib(`${command} -a sesame`);
+    expect(needless.code, needless.out).toBe(0);
+    await untilHealthy(nodes[0]);
+  });
 
   it('killed with SIGKILL on the way, is finished by fix', async () => {
     const [first] = (await ownSlots(nodes[0])).split('-').map(Number);
