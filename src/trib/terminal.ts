@@ -49,6 +49,8 @@ export class Terminal {
   readonly #reader: LineReader;
   readonly #errors: Finding[] = [];
   readonly #warnings: Finding[] = [];
+  /** Lines that begin with ***, as redis-trib marks what is in the way, and now and then what is not. */
+  readonly #notes: Finding[] = [];
   #lastFinding: Finding | undefined;
   #result: Record<string, unknown> = {};
   /** True when the last thing written did not end its line. */
@@ -152,7 +154,7 @@ export class Terminal {
       command,
       ok: exitCode === 0,
       exitCode,
-      errors: this.#errors,
+      errors: exitCode === 0 ? this.#errors : [...this.#errors, ...this.#notes],
       warnings: this.#warnings,
       result: this.#result,
     };
@@ -166,8 +168,9 @@ export class Terminal {
 
   /** Keeps what is wrong for the document: an [ERR] or [WARNING] line with the indented lines under it. */
   #collect(line: string): void {
-    const kind = line.startsWith('[ERR] ') ? this.#errors : line.startsWith('[WARNING] ') ? this.#warnings : undefined;
-    if (kind !== undefined) {
+    const [mark] = line.split(' ', 1);
+    const kind = { '[ERR]': this.#errors, '[WARNING]': this.#warnings, '***': this.#notes }[mark];
+    if (Array.isArray(kind)) {
       this.#lastFinding = { message: line.slice(line.indexOf(' ') + 1), advice: [] };
       kind.push(this.#lastFinding);
     } else if (line.startsWith('      ')) {

@@ -93,6 +93,16 @@ describe('the terminal', () => {
     }
   });
 
+  it('counts what redis-trib marks with stars among the errors of a run that failed', () => {
+    for (const exitCode of [0, 1]) {
+      const { terminal, out } = open(false, true);
+      terminal.print('*** No such master node x');
+      terminal.finish('rebalance', exitCode);
+      const { errors } = JSON.parse(out());
+      expect(errors).toEqual(exitCode === 0 ? [] : [{ message: 'No such master node x', advice: [] }]);
+    }
+  });
+
   it('collects errors and warnings, with the advice under them, for --json', () => {
     const { terminal, out, err } = open(false, true);
     terminal.print('[ERR] It is broken.', '      Mend it.', '>>> Next', '      not advice', '[WARNING] Take care.');

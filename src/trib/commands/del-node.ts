@@ -6,7 +6,6 @@ import { type Address, formatAddress } from '../address.js';
 import { type Cluster, findMember, idOf, loadCluster, type Member, replicasOf } from '../cluster.js';
 import { askConsent, type ChangeOptions } from '../consent.js';
 import { forgetNode, masterWithFewestReplicas } from '../membership.js';
-import { metIds } from '../node-state.js';
 import { isMaster } from '../node-view.js';
 import { countSlots } from '../slots.js';
 import type { Terminal } from '../terminal.js';
@@ -108,14 +107,19 @@ async function remove(
   node: Member,
   moves: readonly ReplicaMove[],
 ): Promise<void> {
-  const [entry, ...rest] = members.filter((member) => member !== node);
+  const others = members.filter((member) => member !== node);
+  // Where the node that leaves is itself the entry, it knows all others until it is reset.
+  const last = others.filter((member) => member === members[0]);
   terminal.print('>>> Sending CLUSTER FORGET messages to the cluster...');
   for (const { replica, master } of moves) {
     terminal.print(`>>> ${replica.name} as replica of ${master.name}`);
     await replica.client.call(['CLUSTER', 'REPLICATE', idOf(master)]);
   }
-  await forgetNode(rest, idOf(node));
+  await forgetNode(
+    others.filter((member) => !last.includes(member)),
+    idOf(node),
+  );
   terminal.print('>>> Sending CLUSTER RESET SOFT to the deleted node.');
-  if (metIds(node.view).size > 1 || node.view.others.length > 0) await node.client.call(['CLUSTER', 'RESET', 'SOFT']);
-  if (entry !== undefined) await forgetNode([entry], idOf(node));
+  if (node.view.others.length > 0) await node.client.call(['CLUSTER', 'RESET', 'SOFT']);
+  await forgetNode(last, idOf(node));
 }

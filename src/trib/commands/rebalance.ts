@@ -2,7 +2,7 @@
 import type { Address } from '../address.js';
 import { type Cluster, findMember, idOf, loadCluster, type Member, mastersOf } from '../cluster.js';
 import { askConsent, type ChangeOptions } from '../consent.js';
-import { KeyMover } from '../moving/key-mover.js';
+import { chooseMover } from '../moving/choose-mover.js';
 import { MoveLog } from '../moving/move-log.js';
 import type { MoveOptions } from '../moving/mover.js';
 import { planRebalance, type Transfer, type WeightedOwner } from '../moving/rebalance-plan.js';
@@ -89,7 +89,7 @@ async function carryOut(
   if (consent !== 'go') return consent === 'dry run' ? 0 : 1;
   const total = transfers.reduce((sum, { slots }) => sum + slots.length, 0);
   const log = new MoveLog(terminal, total, 'hashes');
-  const mover = new KeyMover(cluster, options);
+  const mover = chooseMover(cluster, options);
   try {
     for (const transfer of transfers) {
       terminal.print(title(transfer));

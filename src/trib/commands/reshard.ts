@@ -3,7 +3,7 @@ import { SLOT_COUNT } from '../../base/crc16.js';
 import type { Address } from '../address.js';
 import { type Cluster, findMember, idOf, loadCluster, type Member, mastersOf } from '../cluster.js';
 import { askConsent, type ChangeOptions } from '../consent.js';
-import { KeyMover } from '../moving/key-mover.js';
+import { chooseMover } from '../moving/choose-mover.js';
 import { MoveLog } from '../moving/move-log.js';
 import type { MoveOptions, SlotBatch } from '../moving/mover.js';
 import { reshardTable, type SlotMove, type SlotOwner } from '../moving/reshard-plan.js';
@@ -76,7 +76,7 @@ async function moveAll(
     batches.reduce((sum, { slots }) => sum + slots.length, 0),
     'lines',
   );
-  const mover = new KeyMover(cluster, options);
+  const mover = chooseMover(cluster, options);
   try {
     for (const batch of batches) await mover.move(batch, log);
     return 0;
