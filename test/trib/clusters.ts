@@ -16,26 +16,18 @@ const MIXTURES: readonly Mixture[] = [
   { name: 'shoal and redis together', kinds: [SHOAL, REDIS] },
 ];
 
-/** What a suite needs of its servers. */
-export interface Needs {
+export interface Scope {
   /** Clusters of both kinds as well: for what nodes do with each other, not for what trib does with each of them. */
   readonly together?: boolean;
-  readonly moving?: boolean;
-  readonly replicas?: boolean;
 }
 
-/** The same specification for each mixture of servers; what one of them cannot do yet is skipped aloud. */
-export function describeMixtures(title: string, needs: Needs, specify: (mixture: Mixture) => void): void {
+/** The same specification for each mixture of servers; one with a server that is missing is skipped aloud. */
+export function describeMixtures(title: string, { together }: Scope, specify: (mixture: Mixture) => void): void {
   const only = process.env.SHOAL_TRIB_SERVER;
   for (const mixture of MIXTURES) {
     if (only !== undefined && mixture.name !== only) continue;
-    if (mixture.kinds.length > 1 && !needs.together) continue;
-    const reason = mixture.kinds
-      .map(
-        (kind) =>
-          kind.missing ?? (needs.moving ? kind.noMoving : undefined) ?? (needs.replicas ? kind.noReplicas : undefined),
-      )
-      .find((text) => text !== undefined);
+    if (mixture.kinds.length > 1 && !together) continue;
+    const reason = mixture.kinds.map(({ missing }) => missing).find((text) => text !== undefined);
     skipAloud(`${mixture.name}: ${title}`, reason);
     describe.skipIf(reason !== undefined)(`${mixture.name}: ${title}`, () => specify(mixture));
   }

@@ -11,7 +11,7 @@ import {
 } from './clusters.js';
 import { type TestNode, trib, viewsOf } from './nodes.js';
 
-describeMixtures('trib fix', { moving: true }, (mixture) => {
+describeMixtures('trib fix', {}, (mixture) => {
   let nodes: TestNode[] = [];
   let ids: string[] = [];
 

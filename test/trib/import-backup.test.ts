@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { describeMixtures, idsOf, joinNodes, startNodes, stopNodes } from './clusters.js';
 import { interrupt, startNode, type TestNode, trib } from './nodes.js';
 
-describeMixtures('trib import', { moving: true }, (mixture) => {
+describeMixtures('trib import', {}, (mixture) => {
   let nodes: TestNode[] = [];
   let source: TestNode;
 

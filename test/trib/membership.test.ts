@@ -34,7 +34,7 @@ describe('the master for a new replica', () => {
   });
 });
 
-describeMixtures('trib add-node and del-node', { replicas: true, together: true }, (mixture) => {
+describeMixtures('trib add-node and del-node', { together: true }, (mixture) => {
   // redis-cli gives up where one server has functions and the other has not.
   const oneKind = itWithOneKind(mixture);
   let nodes: TestNode[] = [];

@@ -11,7 +11,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
 import { describe } from 'vitest';
-import { ALL_COMMANDS } from '../../src/server/commandList.js';
 import { runTrib } from '../../src/trib/cli.js';
 
 const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
@@ -23,10 +22,6 @@ export interface ServerKind {
   readonly executable: string;
   /** Why it cannot run here; undefined when it can. */
   readonly missing: string | undefined;
-  /** Why it cannot have replicas; undefined when it can. */
-  readonly noReplicas: string | undefined;
-  /** Why keys cannot move between its nodes; undefined when they can. */
-  readonly noMoving: string | undefined;
 }
 
 /** Our own server, as built in dist/. It is always there: a test run without a build is to fail. */
@@ -35,16 +30,12 @@ export const SHOAL: ServerKind = {
   // SHOAL_SERVER names another build's start file, as in all tests.
   executable: process.env.SHOAL_SERVER ?? join(REPOSITORY, 'bin/shoal-server'),
   missing: undefined,
-  noReplicas: undefined,
-  noMoving: ALL_COMMANDS.some(({ name }) => name === 'migrate') ? undefined : 'shoal has no MIGRATE yet',
 };
 
 export const REDIS: ServerKind = {
   name: 'redis',
   executable: 'redis-server',
   missing: onPath('redis-server') ? undefined : 'there is no redis-server on PATH',
-  noReplicas: undefined,
-  noMoving: undefined,
 };
 
 /** SHOAL_TRIB_SERVER=shoal (or redis) leaves the other one out. */

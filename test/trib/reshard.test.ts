@@ -20,7 +20,7 @@ import { interrupt, normalise, onPath, type TestNode, trib, viewsOf, waitUntil }
 const BIN = fileURLToPath(new URL('../../bin/trib', import.meta.url));
 const noRedisCli = onPath('redis-cli') ? undefined : 'there is no redis-cli on PATH';
 
-describeMixtures('trib reshard', { moving: true, together: true }, (mixture) => {
+describeMixtures('trib reshard', { together: true }, (mixture) => {
   const oneKind = itWithOneKind(mixture);
   let nodes: TestNode[] = [];
   let ids: string[] = [];
