@@ -2,5 +2,5 @@ import { build, install, root } from './setup.mjs';
 
 install();
 build();
-const { runLocalCluster } = await import(`${root}/dist/trib/local/main.js`);
-process.exitCode = await runLocalCluster(process.argv.slice(2), { root });
+const { runProcess } = await import(`${root}/dist/trib/run-process.js`);
+await runProcess(['up', '--dir', `${root}/.data`, ...process.argv.slice(2)]);

@@ -8,6 +8,7 @@ import { addNodeCommands } from './cli/node-commands.js';
 import { type CommonFlags, type Runner, tlsOptions, withCommon } from './cli/options.js';
 import { plainNames } from './cli/redis-cli-names.js';
 import { addSlotCommands } from './cli/slot-commands.js';
+import { registerLocalCommands } from './local/commands.js';
 import { Connector } from './node-client.js';
 import { Terminal, type TribIo } from './terminal.js';
 
@@ -71,6 +72,7 @@ function buildProgram(io: TribIo, run: Runner): Command {
   addSlotCommands(program, run);
   addNodeCommands(program, run);
   addDataCommands(program, run, io.env);
+  registerLocalCommands(program, io, run);
   program
     .command('completion')
     .summary('print a script with which a shell completes commands and options')

@@ -2,6 +2,9 @@
 import type { Readable, Writable } from 'node:stream';
 import { LineReader } from './line-reader.js';
 
+/** Hands Ctrl-C (and SIGTERM, SIGHUP) to a handler instead of ending the process; the result takes that back. */
+export type TakeInterrupts = (handler: () => void) => () => void;
+
 /** The outside of one run: a process hands in its own, a test what it likes. */
 export interface TribIo {
   readonly stdin: Readable & { readonly isTTY?: boolean };
@@ -10,6 +13,8 @@ export interface TribIo {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** True when stdout is a terminal. */
   readonly isTty: boolean;
+  /** For commands that run until they are told to end. */
+  readonly takeInterrupts?: TakeInterrupts;
   /** See {@link import('./node-client.js').ConnectOptions.onCommand}. */
   readonly onCommand?: (node: string, args: readonly string[]) => void;
 }

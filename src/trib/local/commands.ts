@@ -1,0 +1,182 @@
+/** The commands of trib that run a local cluster, as its command line has them. */
+import path from 'node:path';
+import { type Command, InvalidArgumentError } from 'commander';
+import type { CommandContext } from '../commands/context.js';
+import { Terminal, type TribIo } from '../terminal.js';
+import { down, kill, restart, status } from './control.js';
+import { type LocalCluster, openCluster } from './local-cluster.js';
+import { logs } from './logs.js';
+import { settleCluster, up } from './up.js';
+
+interface AuthOptions {
+  readonly password?: string;
+  readonly user?: string;
+}
+
+/** Runs one command with these password options. */
+type Runner = (auth: AuthOptions, command: (context: CommandContext) => Promise<number>) => Promise<void>;
+
+interface DirFlags extends AuthOptions {
+  readonly dir: string;
+}
+
+interface UpFlags extends DirFlags {
+  readonly nodes?: number;
+  readonly replicas?: number;
+  readonly port?: number;
+  readonly config?: string;
+  readonly detach: boolean;
+}
+
+const DEFAULT_DIR = '.data';
+const DEFAULT_LOG_LINES = 10;
+
+export function registerLocalCommands(program: Command, io: TribIo, run: Runner): void {
+  const register = new Registration(program, io, run);
+  register.up();
+  register.down();
+  register.status();
+  register.logs();
+  register.kill();
+  register.restart();
+}
+
+class Registration {
+  readonly #program: Command;
+  readonly #io: TribIo;
+  readonly #run: Runner;
+
+  constructor(program: Command, io: TribIo, run: Runner) {
+    this.#program = program;
+    this.#io = io;
+    this.#run = run;
+  }
+
+  up(): void {
+    this.#command('up')
+      .summary('run a cluster on this machine')
+      .description('Starts the nodes of a cluster on this machine, joins them and watches them until Ctrl-C ends them.')
+      .option('--nodes <n>', 'how many nodes (default: 6)', (text) => integer(text, 3, 1000))
+      .option('--replicas <n>', 'replicas for each master (default: 1, with fewer than six nodes 0)', (text) =>
+        integer(text, 0, 100),
+      )
+      .option('--port <port>', 'port of the first node, the others follow (default: 7000)', (text) =>
+        integer(text, 1, 55535),
+      )
+      .option('--config <file>', 'redis.conf lines for every node; an empty name takes them back')
+      .option('-d, --detach', 'leave the nodes running in the background', false)
+      .addHelpText('after', UP_HELP)
+      .action(async (flags: UpFlags) => {
+        const dir = path.resolve(flags.dir);
+        const options = { ...flags, dir, dirHint: dirHint(dir) };
+        const cluster = settleCluster(new Terminal(this.#io), options);
+        await this.#with(flags, cluster, async (context) => {
+          if (cluster === undefined) return 1;
+          return await up(context, cluster, options, this.#takeInterrupts);
+        });
+      });
+  }
+
+  down(): void {
+    this.#command('down')
+      .summary('end the cluster on this machine')
+      .description('Ends all nodes of the cluster on this machine cleanly. Their data stays.')
+      .action(async (flags: DirFlags) => {
+        const cluster = openCluster(flags.dir);
+        await this.#with(flags, cluster, (context) => down(context, cluster));
+      });
+  }
+
+  status(): void {
+    this.#command('status')
+      .summary('show the cluster on this machine')
+      .description('Shows every node of the cluster on this machine. The exit code is 0 when all is well.')
+      .option('--json', 'one line of JSON', false)
+      .action(async (flags: DirFlags & { json: boolean }) => {
+        const cluster = openCluster(flags.dir);
+        await this.#with(flags, cluster, (context) => status(context, cluster, flags));
+      });
+  }
+
+  logs(): void {
+    this.#command('logs')
+      .summary('show the logs of the cluster on this machine')
+      .description('Shows the ends of the logs of all nodes, or of one.')
+      .argument('[node]', NODE_ARGUMENT)
+      .option('-f, --follow', 'go on with what is added', false)
+      .option('-n, --lines <n>', 'how many lines of each', (text) => integer(text, 0, 1_000_000), DEFAULT_LOG_LINES)
+      .action(async (node: string | undefined, flags: DirFlags & { follow: boolean; lines: number }) => {
+        const cluster = openCluster(flags.dir);
+        await this.#with(flags, cluster, (context) => logs(context, cluster, { ...flags, node }, this.#takeInterrupts));
+      });
+  }
+
+  kill(): void {
+    this.#command('kill')
+      .summary('kill a node of the cluster on this machine, as a crash would')
+      .description('Kills a node with SIGKILL, to see what the cluster makes of it.')
+      .argument('<node>', NODE_ARGUMENT)
+      .action(async (node: string, flags: DirFlags) => {
+        const cluster = openCluster(flags.dir);
+        await this.#with(flags, cluster, (context) => kill(context, cluster, node));
+      });
+  }
+
+  restart(): void {
+    this.#command('restart')
+      .summary('end a node of the cluster on this machine and start it again')
+      .description('Ends a node cleanly, if it runs, and starts it again.')
+      .argument('<node>', NODE_ARGUMENT)
+      .action(async (node: string, flags: DirFlags) => {
+        const cluster = openCluster(flags.dir);
+        await this.#with(flags, cluster, (context) => restart(context, cluster, node));
+      });
+  }
+
+  #command(name: string): Command {
+    return this.#program
+      .command(name)
+      .option('--dir <folder>', 'where the cluster keeps its data', DEFAULT_DIR)
+      .option('-a, --password <password>', 'password of the nodes (default: $SHOAL_AUTH or $REDISCLI_AUTH)')
+      .option('--user <name>', 'ACL user of the password');
+  }
+
+  /** Runs a command with the password that the nodes' own configuration has, unless another one is given. */
+  async #with(
+    { password, user }: AuthOptions,
+    cluster: LocalCluster | undefined,
+    command: (context: CommandContext) => Promise<number>,
+  ): Promise<void> {
+    const { env } = this.#io;
+    const before = this.#program.opts<AuthOptions>().password;
+    const found = password ?? before ?? env.SHOAL_AUTH ?? env.REDISCLI_AUTH ?? cluster?.user?.password;
+    await this.#run({ ...(found !== undefined && { password: found }), ...(user !== undefined && { user }) }, command);
+  }
+
+  readonly #takeInterrupts = (handler: () => void): (() => void) => {
+    return this.#io.takeInterrupts?.(handler) ?? (() => undefined);
+  };
+}
+
+const NODE_ARGUMENT = 'its port, index, address or the beginning of its id';
+
+const UP_HELP = `
+Examples:
+  trib up                            three masters and three replicas, ports 7000 to 7005, data in ./.data
+  trib up --nodes 9 --replicas 2     three masters with two replicas each
+  trib up --config my.conf --detach  with lines of your own, in the background; trib down ends it
+  trib up --dir /tmp/b --port 7100   one more cluster
+
+The data stays when the nodes end, and the next start finds it. From another shell: trib status, trib logs -f,
+trib kill 7000 (and see its replica take over), trib restart 7000, trib down.`;
+
+/** How to name the folder in other commands: not at all where it is the one they take anyway. */
+function dirHint(dir: string): string {
+  return dir === path.resolve(DEFAULT_DIR) ? '' : ` --dir ${/^[\w./-]+$/.test(dir) ? dir : `'${dir}'`}`;
+}
+
+function integer(text: string, min: number, max: number): number {
+  const value = Number(text);
+  if (/^\d+$/.test(text) && value >= min && value <= max) return value;
+  throw new InvalidArgumentError(`It must be a number from ${min} to ${max}.`);
+}
