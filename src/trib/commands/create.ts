@@ -20,6 +20,8 @@ export interface CreateOptions extends ChangeOptions {
   readonly replicas: number;
   /** How long the nodes may take to join. */
   readonly joinTimeoutMs: number;
+  /** Another plan than the planner's, for the nodes in the operator's order. */
+  readonly plan?: <N extends Candidate>(nodes: readonly N[]) => Plan<N>;
 }
 
 /** A surveyed node in the role of a candidate. */
@@ -126,7 +128,7 @@ async function withoutReplication(clients: readonly NodeClient[]): Promise<strin
 
 async function createFrom(context: CommandContext, nodes: readonly Node[], options: CreateOptions): Promise<number> {
   const { terminal } = context;
-  const plan = planCluster(nodes, options.replicas);
+  const plan = options.plan?.(nodes) ?? planCluster(nodes, options.replicas);
   const busy = nodes.filter(({ state }) => reasonsNotEmpty(state).length > 0);
   if (!isUnfinished(plan, nodes)) {
     for (const { state } of busy) printNotEmpty(terminal, state);

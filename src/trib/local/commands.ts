@@ -4,8 +4,10 @@ import { type Command, InvalidArgumentError } from 'commander';
 import type { CommandContext } from '../commands/context.js';
 import { Terminal, type TribIo } from '../terminal.js';
 import { down, kill, restart, status } from './control.js';
-import { type LocalCluster, openCluster } from './local-cluster.js';
+import { upHosts } from './hosts/up-hosts.js';
+import { openCluster } from './local-cluster.js';
 import { logs } from './logs.js';
+import { linesWithoutPasswords, readUserConfig, type UserConfig } from './node-config.js';
 import { settleCluster, up } from './up.js';
 
 interface AuthOptions {
@@ -20,15 +22,23 @@ interface DirFlags extends AuthOptions {
   readonly dir: string;
 }
 
-interface UpFlags extends DirFlags {
+interface UpFlags extends AuthOptions {
+  readonly dir?: string;
   readonly nodes?: number;
   readonly replicas?: number;
   readonly port?: number;
   readonly config?: string;
   readonly detach: boolean;
+  readonly hosts?: string;
+  readonly server?: string;
+  readonly systemd: boolean;
+  readonly print: boolean;
+  readonly yes: boolean;
 }
 
 const DEFAULT_DIR = '.data';
+const REMOTE_DIR = '/var/lib/shoal';
+const UP_DIR = `where the cluster keeps its data (default: ${DEFAULT_DIR}, on other hosts ${REMOTE_DIR})`;
 const DEFAULT_LOG_LINES = 10;
 
 export function registerLocalCommands(program: Command, io: TribIo, run: Runner): void {
@@ -53,7 +63,7 @@ class Registration {
   }
 
   up(): void {
-    this.#command('up')
+    this.#command('up', false)
       .summary('run a cluster on this machine')
       .description('Starts the nodes of a cluster on this machine, joins them and watches them until Ctrl-C ends them.')
       .option('--nodes <n>', 'how many nodes (default: 6)', (text) => integer(text, 3, 1000))
@@ -65,12 +75,18 @@ class Registration {
       )
       .option('--config <file>', 'redis.conf lines for every node; an empty name takes them back')
       .option('-d, --detach', 'leave the nodes running in the background', false)
+      .option('--hosts <file>', 'make a cluster of the hosts named there instead, over ssh')
+      .option('--print', 'with --hosts: show what each host needs, and run nothing', false)
+      .option('--server <program>', 'with --hosts: the server there (default: shoal-server)')
+      .option('--no-systemd', 'with --hosts: daemons instead of systemd units')
+      .option('--yes', 'with --hosts: accept the plan without asking', false)
       .addHelpText('after', UP_HELP)
       .action(async (flags: UpFlags) => {
-        const dir = path.resolve(flags.dir);
+        if (flags.hosts !== undefined) return await this.#upHosts({ ...flags, hosts: flags.hosts });
+        const dir = path.resolve(flags.dir ?? DEFAULT_DIR);
         const options = { ...flags, dir, dirHint: dirHint(dir) };
         const cluster = settleCluster(new Terminal(this.#io), options);
-        await this.#with(flags, cluster, async (context) => {
+        await this.#with(flags, cluster?.user, async (context) => {
           if (cluster === undefined) return 1;
           return await up(context, cluster, options, this.#takeInterrupts);
         });
@@ -83,7 +99,7 @@ class Registration {
       .description('Ends all nodes of the cluster on this machine cleanly. Their data stays.')
       .action(async (flags: DirFlags) => {
         const cluster = openCluster(flags.dir);
-        await this.#with(flags, cluster, (context) => down(context, cluster));
+        await this.#with(flags, cluster.user, (context) => down(context, cluster));
       });
   }
 
@@ -94,7 +110,7 @@ class Registration {
       .option('--json', 'one line of JSON', false)
       .action(async (flags: DirFlags & { json: boolean }) => {
         const cluster = openCluster(flags.dir);
-        await this.#with(flags, cluster, (context) => status(context, cluster, flags));
+        await this.#with(flags, cluster.user, (context) => status(context, cluster, flags));
       });
   }
 
@@ -107,7 +123,9 @@ class Registration {
       .option('-n, --lines <n>', 'how many lines of each', (text) => integer(text, 0, 1_000_000), DEFAULT_LOG_LINES)
       .action(async (node: string | undefined, flags: DirFlags & { follow: boolean; lines: number }) => {
         const cluster = openCluster(flags.dir);
-        await this.#with(flags, cluster, (context) => logs(context, cluster, { ...flags, node }, this.#takeInterrupts));
+        await this.#with(flags, cluster.user, (context) =>
+          logs(context, cluster, { ...flags, node }, this.#takeInterrupts),
+        );
       });
   }
 
@@ -118,7 +136,7 @@ class Registration {
       .argument('<node>', NODE_ARGUMENT)
       .action(async (node: string, flags: DirFlags) => {
         const cluster = openCluster(flags.dir);
-        await this.#with(flags, cluster, (context) => kill(context, cluster, node));
+        await this.#with(flags, cluster.user, (context) => kill(context, cluster, node));
       });
   }
 
@@ -129,28 +147,49 @@ class Registration {
       .argument('<node>', NODE_ARGUMENT)
       .action(async (node: string, flags: DirFlags) => {
         const cluster = openCluster(flags.dir);
-        await this.#with(flags, cluster, (context) => restart(context, cluster, node));
+        await this.#with(flags, cluster.user, (context) => restart(context, cluster, node));
       });
   }
 
-  #command(name: string): Command {
+  async #upHosts(flags: UpFlags & { readonly hosts: string }): Promise<void> {
+    const { config, dir = REMOTE_DIR, server = 'shoal-server' } = flags;
+    const local = (['nodes', 'port'] as const).filter((name) => flags[name] !== undefined);
+    if (local.length > 0 || flags.detach) {
+      const names = [...local, ...(flags.detach ? ['detach'] : [])].map((name) => `--${name}`);
+      throw new Error(`${names.join(' and ')} cannot be used with --hosts: its file names every node.`);
+    }
+    const user = config === undefined || config === '' ? undefined : readUserConfig(path.resolve(config));
+    const lines = user === undefined ? '' : linesWithoutPasswords(user.file);
+    const password = this.#passwordFor(flags, user);
+    await this.#with(flags, user, (context) =>
+      upHosts(context, { ...flags, replicas: flags.replicas, dir, server, lines, password }),
+    );
+  }
+
+  #command(name: string, withDefaultDir = true): Command {
+    const what = 'where the cluster keeps its data';
     return this.#program
       .command(name)
-      .option('--dir <folder>', 'where the cluster keeps its data', DEFAULT_DIR)
+      .option('--dir <folder>', withDefaultDir ? what : UP_DIR, ...(withDefaultDir ? [DEFAULT_DIR] : []))
       .option('-a, --password <password>', 'password of the nodes (default: $SHOAL_AUTH or $REDISCLI_AUTH)')
       .option('--user <name>', 'ACL user of the password');
   }
 
-  /** Runs a command with the password that the nodes' own configuration has, unless another one is given. */
-  async #with(
-    { password, user }: AuthOptions,
-    cluster: LocalCluster | undefined,
-    command: (context: CommandContext) => Promise<number>,
-  ): Promise<void> {
+  /** The password that is given, else the one that the nodes' own configuration has. */
+  #passwordFor({ password }: AuthOptions, user: UserConfig | undefined): string | undefined {
     const { env } = this.#io;
     const before = this.#program.opts<AuthOptions>().password;
-    const found = password ?? before ?? env.SHOAL_AUTH ?? env.REDISCLI_AUTH ?? cluster?.user?.password;
-    await this.#run({ ...(found !== undefined && { password: found }), ...(user !== undefined && { user }) }, command);
+    return password ?? before ?? env.SHOAL_AUTH ?? env.REDISCLI_AUTH ?? user?.password;
+  }
+
+  async #with(
+    flags: AuthOptions,
+    config: UserConfig | undefined,
+    command: (context: CommandContext) => Promise<number>,
+  ): Promise<void> {
+    const password = this.#passwordFor(flags, config);
+    const { user } = flags;
+    await this.#run({ ...(password !== undefined && { password }), ...(user !== undefined && { user }) }, command);
   }
 
   readonly #takeInterrupts = (handler: () => void): (() => void) => {
@@ -168,7 +207,12 @@ Examples:
   trib up --dir /tmp/b --port 7100   one more cluster
 
 The data stays when the nodes end, and the next start finds it. From another shell: trib status, trib logs -f,
-trib kill 7000 (and see its replica take over), trib restart 7000, trib down.`;
+trib kill 7000 (and see its replica take over), trib restart 7000, trib down.
+
+Hosts: a file with a line for each node, host[:port] [replica-of host[:port]]. Each host must have the server installed.
+  trib up --hosts hosts.txt --print  what each host needs: redis.conf, systemd unit, start, and how to join them
+  SHOAL_AUTH=... trib up --hosts hosts.txt
+                                     does all of it over your ssh, with that password for every node`;
 
 /** How to name the folder in other commands: not at all where it is the one they take anyway. */
 function dirHint(dir: string): string {

@@ -49,6 +49,12 @@ export class Daemon {
     return readRecord(this.place.dir, RECORD_FILE);
   }
 
+  /** False when it certainly does not run: whoever listens on its port is somebody else. */
+  get mayRun(): boolean {
+    const { record } = this;
+    return record !== undefined && stillRuns(record) !== false;
+  }
+
   /** The record of the process that runs as this node; undefined when none does. */
   get running(): ProcessRecord | undefined {
     const { record } = this;

@@ -44,6 +44,12 @@ export function readUserConfig(file: string): UserConfig {
   };
 }
 
+/** The lines of a configuration for nodes elsewhere, which get their password another way. */
+export function linesWithoutPasswords(file: string): string {
+  const lines = readFileSync(file, 'utf8').split('\n');
+  return lines.filter((line) => !/^\s*(requirepass|masterauth)\s/i.test(line)).join('\n');
+}
+
 /** The address that a client on this machine uses. */
 function hostOf(bind: readonly string[]): string {
   const addresses = bind.map((address) => address.replace(/^-/, ''));

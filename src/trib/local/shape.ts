@@ -1,6 +1,6 @@
 /** Which cluster `trib up` is to run: what is asked for, against what is there from an earlier run. */
 import path from 'node:path';
-import { shapeError } from '../plan.js';
+import { MIN_MASTERS, shapeError } from '../plan.js';
 import type { Shape } from './folder.js';
 
 /** What was said on the command line; undefined where nothing was. */
@@ -25,8 +25,7 @@ export function settleShape(dir: string, asked: AskedShape, kept: Shape | undefi
     return objections.length > 0 ? refusal(dir, kept, objections) : { ...kept, config };
   }
   const { nodes = DEFAULT_NODES, port = DEFAULT_PORT } = asked;
-  // Three masters are the least; a replica for each needs as many nodes again.
-  const { replicas = nodes >= DEFAULT_NODES ? 1 : 0 } = asked;
+  const { replicas = defaultReplicas(nodes) } = asked;
   const misshapen = shapeError(nodes, replicas);
   if (misshapen !== undefined) return misshapen;
   if (port + nodes - 1 + BUS_OFFSET > MAX_PORT) {
@@ -35,6 +34,11 @@ export function settleShape(dir: string, asked: AskedShape, kept: Shape | undefi
     ];
   }
   return { nodes, replicas, port, config };
+}
+
+/** Three masters are the least; a replica for each needs as many nodes again. */
+export function defaultReplicas(nodes: number): number {
+  return nodes >= 2 * MIN_MASTERS ? 1 : 0;
 }
 
 /** The port on which the nodes talk to each other. */

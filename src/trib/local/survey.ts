@@ -67,7 +67,8 @@ export class Surveyor {
     let answer: NodeAnswer | undefined;
     let trouble: string | undefined;
     try {
-      answer = await this.#answer(daemon);
+      if (daemon.mayRun) answer = await this.#answer(daemon);
+      else this.#forget(daemon);
     } catch (error) {
       this.#forget(daemon);
       trouble = (error as Error).message;
