@@ -7,7 +7,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { hostScript } from '../../src/trib/local/hosts/host-script.js';
 import { type HostNode, parseHosts, planHosts } from '../../src/trib/local/hosts/hosts-file.js';
 import { clusterPorts } from '../e2e/support/cluster.js';
-import { launch, REPOSITORY, TRIB, until } from '../e2e/support/daemon.js';
+import { launch, processRuns, REPOSITORY, TRIB, until } from '../e2e/support/daemon.js';
 import { tempDir } from '../support/process.js';
 import { trib } from './nodes.js';
 
@@ -93,14 +93,7 @@ afterEach(async () => {
     const pid = pidIn(file);
     if (pid === undefined) continue;
     process.kill(pid, 'SIGKILL');
-    await until(`${pid} is gone`, () => {
-      try {
-        process.kill(pid, 0);
-        return false;
-      } catch {
-        return true;
-      }
-    });
+    await until(`${pid} is gone`, () => !processRuns(pid));
   }
 });
 
