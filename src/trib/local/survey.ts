@@ -3,7 +3,7 @@ import { type Connector, NodeClient } from '../node-client.js';
 import { infoField, parseKeyspace, readView } from '../node-state.js';
 import type { NodeView } from '../node-view.js';
 import type { SlotRange } from '../slots.js';
-import type { TroubleKind } from '../trouble.js';
+import { acceptsConnections, type TroubleKind } from '../trouble.js';
 import type { Daemon } from './daemon.js';
 import { keptId } from './folder.js';
 
@@ -55,6 +55,8 @@ export class Surveyor {
     const known = this.#clients.get(daemon);
     if (known !== undefined) return known;
     const { host, place } = daemon;
+    // Cheap, where a node that starts is asked every moment and each client costs it and us time.
+    if (!(await acceptsConnections(host, place.port))) throw new Error('it does not listen');
     const outcome = await this.#connector.connect({ host, port: place.port, busPort: undefined });
     if (!(outcome instanceof NodeClient)) throw new Error(wordsFor(outcome.kind, outcome.detail));
     this.#clients.set(daemon, outcome);
@@ -111,8 +113,6 @@ export class Surveyor {
 
 function wordsFor(kind: TroubleKind, detail: string): string {
   switch (kind) {
-    case 'refused':
-      return 'it does not listen yet';
     case 'loading':
       return 'it is loading its data';
     case 'password needed':
