@@ -151,11 +151,20 @@ export class NodeClient {
 
 /** Makes the connections of one run and closes all of them at its end, however it ends. */
 export class Connector {
-  readonly #options: ConnectOptions;
+  #options: ConnectOptions;
   readonly #clients: NodeClient[] = [];
 
   constructor(options: ConnectOptions) {
     this.#options = options;
+  }
+
+  get password(): string | undefined {
+    return this.#options.password;
+  }
+
+  /** The password to use from now on, unless one was given. */
+  assumePassword(password: string | undefined): void {
+    this.#options = { ...this.#options, password: this.#options.password ?? password };
   }
 
   get tls(): ConnectionOptions | undefined {

@@ -2,12 +2,12 @@
 import path from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { CommandContext } from '../commands/context.js';
-import { Terminal, type TribIo } from '../terminal.js';
+import type { TribIo } from '../terminal.js';
 import { down, kill, restart, status } from './control.js';
 import { upHosts } from './hosts/up-hosts.js';
-import { openCluster } from './local-cluster.js';
+import { type LocalCluster, openCluster } from './local-cluster.js';
 import { logs } from './logs.js';
-import { linesWithoutPasswords, readUserConfig, type UserConfig } from './node-config.js';
+import { linesWithoutPasswords, readUserConfig } from './node-config.js';
 import { settleCluster, up } from './up.js';
 
 interface AuthOptions {
@@ -83,11 +83,12 @@ class Registration {
       .addHelpText('after', UP_HELP)
       .action(async (flags: UpFlags) => {
         if (flags.hosts !== undefined) return await this.#upHosts({ ...flags, hosts: flags.hosts });
-        const dir = path.resolve(flags.dir ?? DEFAULT_DIR);
-        const options = { ...flags, dir, dirHint: dirHint(dir) };
-        const cluster = settleCluster(new Terminal(this.#io), options);
-        await this.#with(flags, cluster?.user, async (context) => {
+        await this.#run(flags, async (context) => {
+          const dir = path.resolve(flags.dir ?? DEFAULT_DIR);
+          const options = { ...flags, dir, dirHint: dirHint(dir) };
+          const cluster = settleCluster(context.terminal, options);
           if (cluster === undefined) return 1;
+          context.connector.assumePassword(cluster.user?.password);
           return await up(context, cluster, options, this.#takeInterrupts);
         });
       });
@@ -98,8 +99,7 @@ class Registration {
       .summary('end the cluster on this machine')
       .description('Ends all nodes of the cluster on this machine cleanly. Their data stays.')
       .action(async (flags: DirFlags) => {
-        const cluster = openCluster(flags.dir);
-        await this.#with(flags, cluster.user, (context) => down(context, cluster));
+        await this.#inCluster(flags, (context, cluster) => down(context, cluster));
       });
   }
 
@@ -109,8 +109,7 @@ class Registration {
       .description('Shows every node of the cluster on this machine. The exit code is 0 when all is well.')
       .option('--json', 'one line of JSON', false)
       .action(async (flags: DirFlags & { json: boolean }) => {
-        const cluster = openCluster(flags.dir);
-        await this.#with(flags, cluster.user, (context) => status(context, cluster, flags));
+        await this.#inCluster(flags, (context, cluster) => status(context, cluster, flags));
       });
   }
 
@@ -122,8 +121,7 @@ class Registration {
       .option('-f, --follow', 'go on with what is added', false)
       .option('-n, --lines <n>', 'how many lines of each', (text) => integer(text, 0, 1_000_000), DEFAULT_LOG_LINES)
       .action(async (node: string | undefined, flags: DirFlags & { follow: boolean; lines: number }) => {
-        const cluster = openCluster(flags.dir);
-        await this.#with(flags, cluster.user, (context) =>
+        await this.#inCluster(flags, (context, cluster) =>
           logs(context, cluster, { ...flags, node }, this.#takeInterrupts),
         );
       });
@@ -135,8 +133,7 @@ class Registration {
       .description('Kills a node with SIGKILL, to see what the cluster makes of it.')
       .argument('<node>', NODE_ARGUMENT)
       .action(async (node: string, flags: DirFlags) => {
-        const cluster = openCluster(flags.dir);
-        await this.#with(flags, cluster.user, (context) => kill(context, cluster, node));
+        await this.#inCluster(flags, (context, cluster) => kill(context, cluster, node));
       });
   }
 
@@ -146,24 +143,24 @@ class Registration {
       .description('Ends a node cleanly, if it runs, and starts it again.')
       .argument('<node>', NODE_ARGUMENT)
       .action(async (node: string, flags: DirFlags) => {
-        const cluster = openCluster(flags.dir);
-        await this.#with(flags, cluster.user, (context) => restart(context, cluster, node));
+        await this.#inCluster(flags, (context, cluster) => restart(context, cluster, node));
       });
   }
 
   async #upHosts(flags: UpFlags & { readonly hosts: string }): Promise<void> {
     const { config, dir = REMOTE_DIR, server = 'shoal-server' } = flags;
-    const local = (['nodes', 'port'] as const).filter((name) => flags[name] !== undefined);
-    if (local.length > 0 || flags.detach) {
-      const names = [...local, ...(flags.detach ? ['detach'] : [])].map((name) => `--${name}`);
-      throw new Error(`${names.join(' and ')} cannot be used with --hosts: its file names every node.`);
-    }
-    const user = config === undefined || config === '' ? undefined : readUserConfig(path.resolve(config));
-    const lines = user === undefined ? '' : linesWithoutPasswords(user.file);
-    const password = this.#passwordFor(flags, user);
-    await this.#with(flags, user, (context) =>
-      upHosts(context, { ...flags, replicas: flags.replicas, dir, server, lines, password }),
-    );
+    await this.#run(flags, async (context) => {
+      const local = (['nodes', 'port', 'detach'] as const).filter((name) => flags[name]);
+      if (local.length > 0) {
+        const names = local.map((name) => `--${name}`).join(' and ');
+        throw new Error(`${names} cannot be used with --hosts: its file names every node.`);
+      }
+      const user = config === undefined || config === '' ? undefined : readUserConfig(path.resolve(config));
+      context.connector.assumePassword(user?.password);
+      const lines = user === undefined ? '' : linesWithoutPasswords(user.file);
+      const { password } = context.connector;
+      return await upHosts(context, { ...flags, replicas: flags.replicas, dir, server, lines, password });
+    });
   }
 
   #command(name: string, withDefaultDir = true): Command {
@@ -175,21 +172,16 @@ class Registration {
       .option('--user <name>', 'ACL user of the password');
   }
 
-  /** The password that is given, else the one that the nodes' own configuration has. */
-  #passwordFor({ password }: AuthOptions, user: UserConfig | undefined): string | undefined {
-    const { env } = this.#io;
-    const before = this.#program.opts<AuthOptions>().password;
-    return password ?? before ?? env.SHOAL_AUTH ?? env.REDISCLI_AUTH ?? user?.password;
-  }
-
-  async #with(
-    flags: AuthOptions,
-    config: UserConfig | undefined,
-    command: (context: CommandContext) => Promise<number>,
+  /** Runs a command for the cluster in the folder, whose own configuration may have the password. */
+  async #inCluster(
+    flags: DirFlags,
+    command: (context: CommandContext, cluster: LocalCluster) => Promise<number>,
   ): Promise<void> {
-    const password = this.#passwordFor(flags, config);
-    const { user } = flags;
-    await this.#run({ ...(password !== undefined && { password }), ...(user !== undefined && { user }) }, command);
+    await this.#run(flags, async (context) => {
+      const cluster = openCluster(flags.dir);
+      context.connector.assumePassword(cluster.user?.password);
+      return await command(context, cluster);
+    });
   }
 
   readonly #takeInterrupts = (handler: () => void): (() => void) => {
