@@ -7,7 +7,7 @@ import type { ClusterJson } from '../../src/trib/local/table.js';
 import { clusterPorts } from '../e2e/support/cluster.js';
 import { launch, processRuns, TRIB } from '../e2e/support/daemon.js';
 import { tempDir } from '../support/process.js';
-import { type TribRun, trib } from './nodes.js';
+import { interrupt, type TribRun, trib } from './nodes.js';
 
 const dirs: string[] = [];
 
@@ -98,6 +98,21 @@ describe('a cluster in the background', () => {
     expect((await trib(`down --dir ${dir}`)).code).toBe(0);
     for (const port of ports) await follower.prints(new RegExp(`^${port} \\| .*Received SIGTERM`, 'm'));
     expect(await follower.end('SIGINT')).toEqual({ code: 0, signal: null });
+  });
+
+  it('whose first start broke off is joined by the next one', async () => {
+    const [dir, ports] = [newDir(), await clusterPorts(3)];
+    const config = join(dir, 'my.conf');
+    writeFileSync(config, 'cluster-node-timeout 2000\n');
+    const onCommand = interrupt((args) => args[1] === 'MEET');
+    const broken = await trib(`up --detach --nodes 3 --port ${ports[0]} --dir ${dir} --config ${config}`, {
+      onCommand,
+    });
+    expect(broken).toMatchObject({ code: 1, out: expect.stringContaining('[ERR] interrupted by the test\n') });
+    expect(await statusOf(dir)).toMatchObject({ state: 'down' });
+    const up = await trib(`up --detach --dir ${dir}`);
+    expect(up).toMatchObject({ code: 0, out: expect.stringContaining('Joining them into a cluster ...\n') });
+    expect(await statusOf(dir)).toMatchObject({ code: 0, state: 'ok' });
   });
 
   it('does not start with a configuration that a node refuses, and shows what the node says', async () => {

@@ -29,8 +29,8 @@ export interface Ending {
 export class Daemon {
   readonly place: NodePlace;
   readonly host: string;
-  /** Whose process id the server on the port told, where the system cannot tell processes apart. */
-  #vouchedPid: number | undefined;
+  /** The process that has been found to be this node: by its start, by its own word, or because it is our child. */
+  #knownPid: number | undefined;
   readonly #setup: DaemonSetup;
   #ending: Ending | undefined;
 
@@ -52,15 +52,19 @@ export class Daemon {
   /** False when it certainly does not run: whoever listens on its port is somebody else. */
   get mayRun(): boolean {
     const { record } = this;
-    return record !== undefined && stillRuns(record) !== false;
+    return record !== undefined && this.#runs(record) !== false;
   }
 
   /** The record of the process that runs as this node; undefined when none does. */
   get running(): ProcessRecord | undefined {
     const { record } = this;
-    if (record === undefined) return undefined;
-    const runs = stillRuns(record) ?? this.#vouchedPid === record.pid;
-    return runs ? record : undefined;
+    return record !== undefined && this.#runs(record) === true ? record : undefined;
+  }
+
+  #runs(record: ProcessRecord): boolean | undefined {
+    const runs = stillRuns(record, this.#knownPid === record.pid);
+    if (runs === true) this.#knownPid = record.pid;
+    return runs;
   }
 
   /** How it ended, if this trib started it. */
@@ -70,7 +74,7 @@ export class Daemon {
 
   /** The server on the node's port says that it is this process: enough where the system tells nothing. */
   vouch(pid: number): void {
-    this.#vouchedPid = pid;
+    this.#knownPid = pid;
   }
 
   /** Starts the process. Returns true when its redis.conf was kept because CONFIG REWRITE has changed it. */
@@ -89,7 +93,7 @@ export class Daemon {
     closeSync(log);
     this.#follow(child);
     if (child.pid !== undefined) {
-      this.#vouchedPid = child.pid;
+      this.#knownPid = child.pid;
       writeRecord(place.dir, RECORD_FILE, recordOf(child.pid, nowMs));
     }
     return kept;
@@ -99,7 +103,7 @@ export class Daemon {
     this.#ending = undefined;
     const ended = (code: number | null, signal: NodeJS.Signals | null): void => {
       this.#ending = { code, signal };
-      if (this.#vouchedPid === child.pid) this.#vouchedPid = undefined;
+      if (this.#knownPid === child.pid) this.#knownPid = undefined;
     };
     child.once('error', () => ended(1, null));
     child.once('exit', ended);

@@ -46,8 +46,11 @@ export function removeRecord(dir: string, name: string): void {
   rmSync(path.join(dir, name), { force: true });
 }
 
-/** Whether that very process still runs; undefined when the system does not tell and somebody else must be asked. */
-export function stillRuns({ pid, startMark }: ProcessRecord): boolean | undefined {
+/**
+ * Whether that very process still runs; undefined when the system does not tell and somebody else must be asked.
+ * `seen`: it has been found to run before. Where a look at its start costs a process of its own, that is enough.
+ */
+export function stillRuns({ pid, startMark }: ProcessRecord, seen = false): boolean | undefined {
   try {
     process.kill(pid, 0);
   } catch (error) {
@@ -55,6 +58,7 @@ export function stillRuns({ pid, startMark }: ProcessRecord): boolean | undefine
     if (['ESRCH', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')) return false;
     throw error;
   }
+  if (seen && (process.platform !== 'linux' || startMark === undefined)) return true;
   if (startMark === undefined) return undefined;
   const mark = startMarkOf(pid);
   return mark !== ENDED && mark === startMark;
@@ -63,7 +67,7 @@ export function stillRuns({ pid, startMark }: ProcessRecord): boolean | undefine
 /** Waits until the process is gone; false when `timeoutMs` has passed. */
 export async function untilGone(record: ProcessRecord, timeoutMs: number): Promise<boolean> {
   const deadlineMs = Date.now() + timeoutMs;
-  while (stillRuns(record) !== false) {
+  for (let seen = false; stillRuns(record, seen) !== false; seen = true) {
     if (Date.now() > deadlineMs) return false;
     await sleep(POLL_MS);
   }
