@@ -23,7 +23,7 @@ function newDir(): string {
 
 async function statusOf(dir: string): Promise<ClusterJson & { code: number }> {
   const { code, out } = await trib(`status --json --dir ${dir}`);
-  return { ...(JSON.parse(out) as ClusterJson), code };
+  return { ...(JSON.parse(out) as { result: ClusterJson }).result, code };
 }
 
 async function ask(port: number | undefined, command: string, ...args: string[]): Promise<unknown> {
@@ -126,6 +126,28 @@ describe('a cluster in the background', () => {
     expect(await statusOf(dir)).toMatchObject({ state: 'down' });
     const without = await trib(`up --detach --dir ${dir} --config ${config}.none`);
     expect(without).toMatchObject({ code: 1, out: expect.stringContaining('which is not there') });
+  });
+});
+
+describe('the command line', () => {
+  it.each(['up', 'down', 'status', 'logs', 'kill', 'restart'])(
+    '%s has a summary, examples and --json',
+    async (name) => {
+      expect((await trib('help')).out).toMatch(new RegExp(`^  ${name} `, 'm'));
+      const { code, out } = await trib(`${name} --help`);
+      expect(code).toBe(0);
+      expect(out).toMatch(new RegExp(`\nExamples:\n  trib ${name}`));
+      expect(out).toContain('--json ');
+    },
+  );
+
+  it.each(['down', 'status', 'logs', 'kill 0', 'restart 0'])('%s says where there is no cluster', async (command) => {
+    const dir = tempDir('trib-local-');
+    const { code, out } = await trib(`--json ${command} --dir ${dir}`);
+    expect(code).toBe(1);
+    expect(JSON.parse(out).errors[0].message).toBe(
+      `There is no local cluster in ${dir}: start one with trib up, or name its folder with --dir.`,
+    );
   });
 });
 

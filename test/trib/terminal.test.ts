@@ -170,7 +170,7 @@ describe('shell completion', () => {
   skipAloud('bash completion', noBash);
 
   it.skipIf(noBash)('completes commands and their options in bash', async () => {
-    expect(await complete('re')).toEqual(['reshard', 'rebalance', 'replicate']);
+    expect(await complete('re')).toEqual(['reshard', 'rebalance', 'replicate', 'restart']);
     expect(await complete('reshard', '--s')).toEqual(['--sni', '--slots']);
     expect(await complete('help', 'fa')).toEqual(['failover']);
     expect(await complete('-a', 'x', 'fix', 'a:1', '--fix')).toEqual(['--fix-with-unreachable-masters']);

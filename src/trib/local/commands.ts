@@ -1,6 +1,7 @@
 /** The commands of trib that run a local cluster, as its command line has them. */
 import path from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
+import { type ChangeFlags, type CommonFlags, type Runner, withCommon } from '../cli/options.js';
 import type { CommandContext } from '../commands/context.js';
 import type { TribIo } from '../terminal.js';
 import { down, kill, restart, status } from './control.js';
@@ -10,19 +11,11 @@ import { logs } from './logs.js';
 import { linesWithoutPasswords, readUserConfig } from './node-config.js';
 import { settleCluster, up } from './up.js';
 
-interface AuthOptions {
-  readonly password?: string;
-  readonly user?: string;
-}
-
-/** Runs one command with these password options. */
-type Runner = (auth: AuthOptions, command: (context: CommandContext) => Promise<number>) => Promise<void>;
-
-interface DirFlags extends AuthOptions {
+interface DirFlags extends CommonFlags {
   readonly dir: string;
 }
 
-interface UpFlags extends AuthOptions {
+interface UpFlags extends ChangeFlags {
   readonly dir?: string;
   readonly nodes?: number;
   readonly replicas?: number;
@@ -33,7 +26,6 @@ interface UpFlags extends AuthOptions {
   readonly server?: string;
   readonly systemd: boolean;
   readonly print: boolean;
-  readonly yes: boolean;
 }
 
 const DEFAULT_DIR = '.data';
@@ -80,10 +72,11 @@ class Registration {
       .option('--server <program>', 'with --hosts: the server there (default: shoal-server)')
       .option('--no-systemd', 'with --hosts: daemons instead of systemd units')
       .option('--yes', 'with --hosts: accept the plan without asking', false)
+      .option('--dry-run', 'with --hosts: show the plan and stop', false)
       .addHelpText('after', UP_HELP)
       .action(async (flags: UpFlags) => {
         if (flags.hosts !== undefined) return await this.#upHosts({ ...flags, hosts: flags.hosts });
-        await this.#run(flags, async (context) => {
+        await this.#run('up', flags, async (context) => {
           const dir = path.resolve(flags.dir ?? DEFAULT_DIR);
           const options = { ...flags, dir, dirHint: dirHint(dir) };
           const cluster = settleCluster(context.terminal, options);
@@ -98,8 +91,9 @@ class Registration {
     this.#command('down')
       .summary('end the cluster on this machine')
       .description('Ends all nodes of the cluster on this machine cleanly. Their data stays.')
+      .addHelpText('after', DOWN_HELP)
       .action(async (flags: DirFlags) => {
-        await this.#inCluster(flags, (context, cluster) => down(context, cluster));
+        await this.#inCluster('down', flags, (context, cluster) => down(context, cluster));
       });
   }
 
@@ -107,9 +101,9 @@ class Registration {
     this.#command('status')
       .summary('show the cluster on this machine')
       .description('Shows every node of the cluster on this machine. The exit code is 0 when all is well.')
-      .option('--json', 'one line of JSON', false)
-      .action(async (flags: DirFlags & { json: boolean }) => {
-        await this.#inCluster(flags, (context, cluster) => status(context, cluster, flags));
+      .addHelpText('after', STATUS_HELP)
+      .action(async (flags: DirFlags) => {
+        await this.#inCluster('status', flags, (context, cluster) => status(context, cluster));
       });
   }
 
@@ -120,8 +114,9 @@ class Registration {
       .argument('[node]', NODE_ARGUMENT)
       .option('-f, --follow', 'go on with what is added', false)
       .option('-n, --lines <n>', 'how many lines of each', (text) => integer(text, 0, 1_000_000), DEFAULT_LOG_LINES)
+      .addHelpText('after', LOGS_HELP)
       .action(async (node: string | undefined, flags: DirFlags & { follow: boolean; lines: number }) => {
-        await this.#inCluster(flags, (context, cluster) =>
+        await this.#inCluster('logs', flags, (context, cluster) =>
           logs(context, cluster, { ...flags, node }, this.#takeInterrupts),
         );
       });
@@ -132,8 +127,9 @@ class Registration {
       .summary('kill a node of the cluster on this machine, as a crash would')
       .description('Kills a node with SIGKILL, to see what the cluster makes of it.')
       .argument('<node>', NODE_ARGUMENT)
+      .addHelpText('after', KILL_HELP)
       .action(async (node: string, flags: DirFlags) => {
-        await this.#inCluster(flags, (context, cluster) => kill(context, cluster, node));
+        await this.#inCluster('kill', flags, (context, cluster) => kill(context, cluster, node));
       });
   }
 
@@ -142,14 +138,15 @@ class Registration {
       .summary('end a node of the cluster on this machine and start it again')
       .description('Ends a node cleanly, if it runs, and starts it again.')
       .argument('<node>', NODE_ARGUMENT)
+      .addHelpText('after', RESTART_HELP)
       .action(async (node: string, flags: DirFlags) => {
-        await this.#inCluster(flags, (context, cluster) => restart(context, cluster, node));
+        await this.#inCluster('restart', flags, (context, cluster) => restart(context, cluster, node));
       });
   }
 
   async #upHosts(flags: UpFlags & { readonly hosts: string }): Promise<void> {
     const { config, dir = REMOTE_DIR, server = 'shoal-server' } = flags;
-    await this.#run(flags, async (context) => {
+    await this.#run('up', flags, async (context) => {
       const local = (['nodes', 'port', 'detach'] as const).filter((name) => flags[name]);
       if (local.length > 0) {
         const names = local.map((name) => `--${name}`).join(' and ');
@@ -165,19 +162,20 @@ class Registration {
 
   #command(name: string, withDefaultDir = true): Command {
     const what = 'where the cluster keeps its data';
-    return this.#program
-      .command(name)
-      .option('--dir <folder>', withDefaultDir ? what : UP_DIR, ...(withDefaultDir ? [DEFAULT_DIR] : []))
-      .option('-a, --password <password>', 'password of the nodes (default: $SHOAL_AUTH or $REDISCLI_AUTH)')
-      .option('--user <name>', 'ACL user of the password');
+    return withCommon(this.#program.command(name)).option(
+      '--dir <folder>',
+      withDefaultDir ? what : UP_DIR,
+      ...(withDefaultDir ? [DEFAULT_DIR] : []),
+    );
   }
 
   /** Runs a command for the cluster in the folder, whose own configuration may have the password. */
   async #inCluster(
+    name: string,
     flags: DirFlags,
     command: (context: CommandContext, cluster: LocalCluster) => Promise<number>,
   ): Promise<void> {
-    await this.#run(flags, async (context) => {
+    await this.#run(name, flags, async (context) => {
       const cluster = openCluster(flags.dir);
       context.connector.assumePassword(cluster.user?.password);
       return await command(context, cluster);
@@ -205,6 +203,31 @@ Hosts: a file with a line for each node, host[:port] [replica-of host[:port]]. E
   trib up --hosts hosts.txt --print  what each host needs: redis.conf, systemd unit, start, and how to join them
   SHOAL_AUTH=... trib up --hosts hosts.txt
                                      does all of it over your ssh, with that password for every node`;
+
+const DOWN_HELP = `
+Examples:
+  trib down
+  trib down --dir /tmp/b`;
+
+const STATUS_HELP = `
+Examples:
+  trib status
+  trib status --json`;
+
+const LOGS_HELP = `
+Examples:
+  trib logs -f       all nodes, and what is added
+  trib logs 7000 -n 100`;
+
+const KILL_HELP = `
+Examples:
+  trib kill 7000     the node on that port
+  trib kill 0        the first one
+  trib kill 3f8a     the one whose id begins like that`;
+
+const RESTART_HELP = `
+Examples:
+  trib restart 7000`;
 
 /** How to name the folder in other commands: not at all where it is the one they take anyway. */
 function dirHint(dir: string): string {

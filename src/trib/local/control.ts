@@ -22,22 +22,16 @@ export async function down({ terminal, connector }: CommandContext, cluster: Loc
   const count = ended.filter(Boolean).length;
   // It sees that no node is left; when it is gone the cluster can be started again.
   if (watcher !== undefined && watcher.pid !== process.pid) await untilGone(watcher, WATCHER_TIMEOUT_MS);
+  terminal.report({ ended: daemons.filter((_, i) => ended[i]).map(({ name }) => name) });
   terminal.print(count === 0 ? 'No node was running.' : `Ended ${plural(count, 'node')}. The data stays in ${dir}.`);
   return 0;
 }
 
-export async function status(
-  { terminal, connector }: CommandContext,
-  cluster: LocalCluster,
-  { json }: { json: boolean },
-): Promise<number> {
+export async function status({ terminal, connector }: CommandContext, cluster: LocalCluster): Promise<number> {
   const nodes = await new Surveyor(cluster.daemons, connector).look();
   const watcher = runningWatcher(cluster.dir)?.pid;
   const state = stateOf(nodes);
-  if (json) {
-    terminal.print(JSON.stringify(clusterJson(cluster.dir, watcher, nodes)));
-    return state === 'ok' ? 0 : 1;
-  }
+  terminal.report({ ...clusterJson(cluster.dir, watcher, nodes) });
   const running = nodes.filter(({ pid }) => pid !== undefined).length;
   const watched = watcher === undefined ? '' : `, watched by trib up (pid ${watcher})`;
   terminal.print(
@@ -63,6 +57,7 @@ export async function kill(
     terminal.print(`[ERR] ${daemon.name} does not run.`);
     return 1;
   }
+  terminal.report({ node: daemon.name, pid });
   terminal.print(`Killed ${daemon.name} (pid ${pid}), as a crash would. To have it back: trib restart ${node}`);
   return 0;
 }
@@ -82,6 +77,7 @@ export async function restart(
   for (;;) {
     const [status] = await surveyor.look();
     if (status?.answer !== undefined) {
+      terminal.report({ node: daemon.name, pid: status.pid });
       terminal.print(`${ended ? 'Restarted' : 'Started'} ${daemon.name} (pid ${status.pid}).`);
       return 0;
     }

@@ -25,7 +25,11 @@ export async function logs(
   const places = daemons.map(({ place }) => place);
   const prefix = (place: NodePlace): string => (places.length > 1 ? `${place.port} | ` : '');
   const ends = new Map(places.map((place) => [place, sizeOf(place.logFile)]));
-  for (const place of places) terminal.print(...logTail(place.logFile, lines).map((line) => prefix(place) + line));
+  const tails = places.map((place) => logTail(place.logFile, lines));
+  terminal.report({
+    logs: daemons.map(({ name, place }, i) => ({ node: name, file: place.logFile, lines: tails[i] })),
+  });
+  for (const [i, place] of places.entries()) terminal.print(...tails[i].map((line) => prefix(place) + line));
   if (!follow) return 0;
   let ended = false;
   let wake: () => void = () => undefined;

@@ -10,7 +10,7 @@ import { clusterOf, type LocalCluster, namesOf } from './local-cluster.js';
 import { recordOf, removeRecord, writeRecord } from './process-record.js';
 import { type AskedShape, busPortAt, settleShape } from './shape.js';
 import { allOk, type NodeStatus, Surveyor } from './survey.js';
-import { clusterTable, stateWords } from './table.js';
+import { clusterJson, clusterTable, stateWords } from './table.js';
 import { Watch } from './watch.js';
 import { runningWatcher, WATCHER_FILE } from './watcher.js';
 
@@ -126,6 +126,8 @@ class Run {
       this.#start(idle);
       const nodes = await this.#assemble();
       this.#describe(nodes);
+      const watcher = this.#options.detach ? undefined : process.pid;
+      terminal.report({ ...clusterJson(this.#cluster.dir, watcher, nodes) });
       if (this.#options.detach) return 0;
       const watch = new Watch(terminal, this.#cluster, this.#surveyor, nodes);
       const code = await Promise.race([watch.untilAllEnded(), this.#interrupted]);

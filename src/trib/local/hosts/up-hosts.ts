@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { check } from '../../commands/check.js';
 import type { CommandContext } from '../../commands/context.js';
 import { create } from '../../commands/create.js';
+import { askConsent, type ChangeOptions } from '../../consent.js';
 import { NodeClient } from '../../node-client.js';
 import { metIds, readNodeState } from '../../node-state.js';
 import type { Plan } from '../../plan.js';
@@ -15,7 +16,7 @@ import { defaultReplicas } from '../shape.js';
 import { hostScript, shellQuoted } from './host-script.js';
 import { type HostNode, parseHosts, planHosts, saysRoles } from './hosts-file.js';
 
-export interface HostsOptions {
+export interface HostsOptions extends ChangeOptions {
   /** The file that names the hosts. */
   readonly hosts: string;
   readonly replicas: number | undefined;
@@ -25,7 +26,6 @@ export interface HostsOptions {
   readonly systemd: boolean;
   /** Show what would be run, and run nothing. */
   readonly print: boolean;
-  readonly yes: boolean;
   /** Lines of redis.conf for every node, without passwords. */
   readonly lines: string;
   readonly password: string | undefined;
@@ -51,10 +51,9 @@ export async function upHosts(context: CommandContext, options: HostsOptions): P
   if (options.password === undefined) {
     terminal.print('[WARNING] There is no password: whoever reaches a port can use it. Set SHOAL_AUTH to have one.');
   }
-  if (!options.yes && !(await isAccepted(context))) {
-    terminal.print('*** Aborting...', 'Nothing was done.');
-    return 1;
-  }
+  const consent = await askConsent(terminal, "Can I set this up? (type 'yes' to accept): ", options);
+  if (consent === 'refused') terminal.print('Nothing was done.');
+  if (consent !== 'go') return consent === 'dry run' ? 0 : 1;
   for (const node of hosts) {
     terminal.print(`>>> Node ${node.name}: ssh ${node.host} sh -s`);
     const { code, output } = await ssh(
@@ -72,12 +71,13 @@ export async function upHosts(context: CommandContext, options: HostsOptions): P
   await untilAllAnswer(context, hosts);
   if (await areCluster(context, hosts, options)) {
     terminal.print('>>> The nodes are a cluster already: it is left as it is');
-    return await check(context, hosts[0].address);
+    return await check(context, hosts[0].address, { searchMultipleOwners: false, map: false });
   }
   const addresses = hosts.map(({ address }) => address);
   return await create(context, addresses, {
     replicas: saysRoles(hosts) ? 0 : replicasOf(options, hosts),
     yes: true,
+    dryRun: false,
     joinTimeoutMs: JOIN_TIMEOUT_MS,
     plan: (nodes) => planOf(nodes, hosts, options),
   });
@@ -172,14 +172,6 @@ function joinCommands(hosts: readonly HostNode[], plan: Plan<HostNode>, options:
     return `trib add-node --slave --master-id ${id} ${shellQuoted(node.name)} ${shellQuoted(master.name)}`;
   });
   return [...password, `trib create ${masters.join(' ')}`, ...additions];
-}
-
-async function isAccepted({ terminal }: CommandContext): Promise<boolean> {
-  const accepted = await terminal.confirm('Can I set this up?');
-  if (accepted === undefined) {
-    terminal.print('[ERR] There is no terminal to ask on and no answer on standard input: accept with --yes.');
-  }
-  return accepted === true;
 }
 
 /** The script goes through standard input: arguments are for everybody to see, here and there. */
