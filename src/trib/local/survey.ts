@@ -1,5 +1,5 @@
 /** What the nodes of a local cluster are doing at one moment, asked of the nodes themselves. */
-import { type Connector, NodeClient } from '../node-client.js';
+import { type Connector, NodeCallError, NodeClient } from '../node-client.js';
 import { infoField, parseKeyspace, readView } from '../node-state.js';
 import type { NodeView } from '../node-view.js';
 import type { SlotRange } from '../slots.js';
@@ -73,7 +73,8 @@ export class Surveyor {
       else this.#forget(daemon);
     } catch (error) {
       this.#forget(daemon);
-      trouble = (error as Error).message;
+      // The table and the watch name the node themselves.
+      trouble = error instanceof NodeCallError && !error.isReply ? error.reply : (error as Error).message;
     }
     // Asked last: on a system that does not tell processes apart the server has vouched for itself by now.
     const process = daemon.running;
