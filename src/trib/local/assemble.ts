@@ -17,6 +17,8 @@ export interface Member extends Candidate {
 }
 
 const POLL_MS = 50;
+/** Longer than a meeting takes on a machine that is not busy. */
+const HEAR_MS = 300;
 const MEET_TIMEOUT_MS = 30_000;
 
 /** What is to be done; undefined when the nodes are a cluster already, whatever has become of it since. */
@@ -36,10 +38,31 @@ export async function join(plan: Plan<Member>, nodes: readonly Member[]): Promis
   await Promise.all(
     steps.setEpoch.map(({ node, epoch }) => node.client.call(['CLUSTER', 'SET-CONFIG-EPOCH', String(epoch)])),
   );
-  const { host, port, view } = steps.meetingPoint;
-  const bus = String(busPortOf(steps.meetingPoint.client.named, view));
-  await Promise.all(steps.meet.map(({ client }) => client.call(['CLUSTER', 'MEET', host, String(port), bus])));
-  await Promise.all(steps.replicate.map(({ node, master }) => replicate(node, master)));
+  await Promise.all(steps.meet.map((node) => meet(node, steps.meetingPoint)));
+  const replicas = steps.replicate.map(({ node, master }) => replicate(node, master));
+  const masters = plan.masters.map(({ node }) => node);
+  await Promise.all([...replicas, ...nodes.map((node) => hearOf(node, masters))]);
+}
+
+async function meet(node: Member, other: Member): Promise<void> {
+  const bus = busPortOf(other.client.named, other.view);
+  await node.client.call(['CLUSTER', 'MEET', other.host, String(other.port), String(bus)]);
+}
+
+/**
+ * Sees to it that a node hears from every master which slots it has. Nodes that have met tell each other with their next
+ * ping, for which they may take half the node timeout; another MEET makes them talk at once.
+ */
+async function hearOf(node: Member, masters: readonly Member[]): Promise<void> {
+  const deadlineMs = Date.now() + MEET_TIMEOUT_MS;
+  while (Date.now() < deadlineMs) {
+    await sleep(HEAR_MS);
+    const { others } = await readView(node.client);
+    const heard = new Set(others.filter(({ slots }) => slots.length > 0).map(({ id }) => id));
+    const missing = masters.filter((master) => master !== node && !heard.has(master.view.myself.id));
+    if (missing.length === 0) return;
+    await Promise.all(missing.map((master) => meet(node, master)));
+  }
 }
 
 async function replicate(node: Member, master: Member): Promise<void> {
