@@ -194,7 +194,7 @@ Examples:
   trib up                            three masters and three replicas, ports 7000 to 7005, data in ./.data
   trib up --nodes 9 --replicas 2     three masters with two replicas each
   trib up --config my.conf --detach  with lines of your own, in the background; trib down ends it
-  trib up --dir /tmp/b --port 7100   one more cluster
+  trib up --dir other --port 7100    one more cluster
 
 The data stays when the nodes end, and the next start finds it. From another shell: trib status, trib logs -f,
 trib kill 7000 (and see its replica take over), trib restart 7000, trib down.
@@ -207,7 +207,7 @@ Hosts: a file with a line for each node, host[:port] [replica-of host[:port]]. E
 const DOWN_HELP = `
 Examples:
   trib down
-  trib down --dir /tmp/b`;
+  trib down --dir other`;
 
 const STATUS_HELP = `
 Examples:
