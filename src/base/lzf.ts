@@ -7,6 +7,8 @@
  *   111ooooo llllllll oooooooo   l + 9 bytes (9 to 264)
  */
 
+import { copyWords } from './copy.js';
+
 const HASH_BITS = 14;
 const MAX_LITERALS = 32;
 const MAX_DISTANCE = 8192;
@@ -115,31 +117,41 @@ function startsAlike(buf: Uint8Array, a: number, b: number): boolean {
   return buf[a] === buf[b] && buf[a + 1] === buf[b + 1] && buf[a + 2] === buf[b + 2];
 }
 
-/** Writes what buf[start, end) stands for to out[from, to), which lies elsewhere. False when that is not exactly what comes out. */
+/** Writes what src[start, end) stands for to out[from, to), which lies elsewhere. False when that is not exactly what comes out. */
 export function decompressLzf(
-  buf: Uint8Array,
+  src: DataView,
   start: number,
   end: number,
-  out: Uint8Array,
+  out: DataView,
   from: number,
   to: number,
 ): boolean {
   let at = from;
   let i = start;
   while (i < end) {
-    const control = buf[i++];
+    const control = src.getUint8(i++);
     if (control < MAX_LITERALS) {
       const literals = control + 1;
       if (i + literals > end || at + literals > to) return false;
-      for (let n = 0; n < literals; n++) out[at++] = buf[i++];
+      copyWords(out, at, src, i, literals);
+      i += literals;
+      at += literals;
       continue;
     }
     let copied = (control >> 5) + 2;
-    if (copied === 9) copied += i < end ? buf[i++] : 0;
+    if (copied === 9) copied += i < end ? src.getUint8(i++) : 0;
     if (i >= end) return false;
-    let place = at - (((control & 31) << 8) | buf[i++]) - 1;
+    const place = at - (((control & 31) << 8) | src.getUint8(i++)) - 1;
     if (place < from || at + copied > to) return false;
-    for (let n = 0; n < copied; n++) out[at++] = out[place++];
+    repeat(out, place, at, copied);
+    at += copied;
   }
   return at === to;
+}
+
+/** Writes what lies from `place` on once more at `at`: what is being written may be part of it. */
+function repeat(out: DataView, place: number, at: number, length: number): void {
+  let i = 0;
+  if (at - place >= 4) for (; i + 4 <= length; i += 4) out.setInt32(at + i, out.getInt32(place + i, true), true);
+  for (; i < length; i++) out.setUint8(at + i, out.getUint8(place + i));
 }

@@ -3,7 +3,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { Crc64 } from '../../src/base/crc64.js';
 import { decompressLzf, LzfCompressor } from '../../src/base/lzf.js';
 import { Prng } from '../../src/base/prng.js';
-import { RdbInput, RdbString } from '../../src/persistence/format/rdbInput.js';
+import { dataOf, RdbInput, RdbString } from '../../src/persistence/format/rdbInput.js';
 import { RdbOutput } from '../../src/persistence/format/rdbOutput.js';
 
 /** Text that repeats itself more or less, or noise. */
@@ -77,9 +77,9 @@ describe('LZF', () => {
       if (end < 0) continue;
       saved += bytes.length - end;
       const back = Buffer.alloc(bytes.length);
-      expect(decompressLzf(out, 0, end, back, 0, back.length)).toBe(true);
+      expect(decompressLzf(dataOf(out), 0, end, dataOf(back), 0, back.length)).toBe(true);
       expect(Buffer.compare(back, bytes)).toBe(0);
-      expect(decompressLzf(out, 0, end, back, 0, back.length - 1)).toBe(false);
+      expect(decompressLzf(dataOf(out), 0, end, dataOf(back), 0, back.length - 1)).toBe(false);
     }
     expect(saved).toBeGreaterThan(100_000);
   });
@@ -89,7 +89,7 @@ describe('LZF', () => {
     for (let round = 0; round < 5000; round++) {
       const bytes = Buffer.from(Array.from({ length: random.below(60) }, () => random.below(256)));
       const guarded = Buffer.alloc(200, 0xee);
-      decompressLzf(bytes, 0, bytes.length, guarded.subarray(0, 150), 0, 100);
+      decompressLzf(dataOf(bytes), 0, bytes.length, dataOf(guarded.subarray(0, 150)), 0, 100);
       expect(guarded.subarray(100).every((byte) => byte === 0xee)).toBe(true);
     }
   });

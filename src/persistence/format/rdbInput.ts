@@ -193,7 +193,8 @@ export class RdbInput {
       into.allocate(0);
       return;
     }
-    if (!decompressLzf(this.buf, this.at - packed, this.at, into.allocate(length), 0, length)) this.fail();
+    into.allocate(length);
+    if (!decompressLzf(this.data, this.at - packed, this.at, into.data, 0, length)) this.fail();
   }
 
   private countUpTo(max: number): number {

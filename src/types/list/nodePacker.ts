@@ -46,11 +46,11 @@ export class NodePacker {
   /** Makes a compressed node plain. Throws StoreFullError, nothing being changed. */
   unpack(node: ListNode): void {
     const { blocks } = this;
-    const buf = blocks.buf(node);
+    const data = blocks.data(node);
     const from = blocks.base(node);
     const { bytes, packedBytes } = node;
-    this.exchange(node, bytes, (out, at) =>
-      assert(decompressLzf(buf, from, from + packedBytes, out, at, at + bytes), 'a compressed node is whole'),
+    this.exchange(node, bytes, (_, at, out) =>
+      assert(decompressLzf(data, from, from + packedBytes, out, at, at + bytes), 'a compressed node is whole'),
     );
     node.packedBytes = 0;
   }
@@ -63,18 +63,18 @@ export class NodePacker {
       this.shown = memory;
       this.shownData = new DataView(memory.buffer, memory.byteOffset, memory.length);
     }
-    const buf = this.blocks.buf(node);
+    const data = this.blocks.data(node);
     const from = this.blocks.base(node);
-    const isWhole = decompressLzf(buf, from, from + packedBytes, this.shown, 0, bytes);
+    const isWhole = decompressLzf(data, from, from + packedBytes, this.shownData, 0, bytes);
     assert(isWhole, 'a compressed node is whole');
   }
 
   /** Gives a node another block of so many bytes, which `fill` writes while the old one is still there. */
-  private exchange(node: ListNode, bytes: number, fill: (out: Uint8Array, at: number) => void): void {
+  private exchange(node: ListNode, bytes: number, fill: (out: Uint8Array, at: number, data: DataView) => void): void {
     const { blocks } = this;
     const old: BlockRecord = { block: node.block, isOutside: node.isOutside };
     blocks.allocate(node, bytes);
-    fill(blocks.buf(node), blocks.base(node));
+    fill(blocks.buf(node), blocks.base(node), blocks.data(node));
     blocks.free(old);
   }
 }
