@@ -49,6 +49,12 @@ export class Elements implements StoredObject {
     return this.table.count;
   }
 
+  /** So many elements will come to this empty collection: its table is at once as large as it will be. */
+  reserve(count: number): void {
+    this.table.expect(count);
+    this.table.expect(0);
+  }
+
   get indexBytes(): number {
     return this.table.bytesUsed;
   }

@@ -76,12 +76,13 @@ export abstract class Collection {
     return this;
   }
 
-  /** Begins an empty collection aside: large from the start when many elements are expected. */
-  begin(db: Database, large = false): this {
+  /** Begins an empty collection aside. With `expected`, which counts its elements about, it is large from the start. */
+  begin(db: Database, expected = 0): this {
     this.discard();
     this.db = db;
     this.entry = 0;
-    this.loose = large ? db.newElements() : undefined;
+    this.loose = expected > 0 ? db.newElements() : undefined;
+    this.loose?.reserve(expected);
     this.elements = this.loose;
     this.listpack = this.buffer.empty();
     return this;

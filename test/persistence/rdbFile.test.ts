@@ -41,6 +41,26 @@ function fileOf(version: number, ...parts: (number | string | Buffer)[]): Memory
   return files;
 }
 
+/** More keys than the processor's caches hold, of every type and with all that may stand before or in them. */
+const MANY = [
+  ...Array.from({ length: 18_000 }, (_, i) => ['SET', `key:${i}`, i % 3 === 0 ? String(i * 977) : `value ${i}`]),
+  ...Array.from({ length: 700 }, (_, i) => manyTyped(i)).flat(),
+];
+
+function manyTyped(i: number): string[][] {
+  const few = Array.from({ length: 3 + (i % 9) }, (_, n) => `${n} of ${i}`);
+  const more = Array.from({ length: i % 100 === 0 ? 200 : 5 }, (_, n) => `${n}:${'x'.repeat(i % 70)}`);
+  return [
+    ['SET', `expiring:${i}`, 'text '.repeat(i % 40), 'PX', String(1_000_000 + i)],
+    ['RPUSH', `list:${i}`, ...few],
+    ['SADD', `set:${i}`, ...more],
+    ['SADD', `ints:${i}`, '1', String(i), String(i * 70_000)],
+    ['HSET', `hash:${i}`, ...more.flatMap((field) => [field, `is ${i}`])],
+    ['ZADD', `zset:${i}`, ...more.flatMap((member, n) => [String(n / 4), member])],
+    ['XADD', `stream:${i}`, '1-1', 'field', 'value'],
+  ];
+}
+
 const KEY = [0, 'key', 'value'] as const;
 
 const MODULE_ID = Buffer.from('816e6f0d3e7a3d8401', 'hex');
@@ -64,6 +84,19 @@ function keysOf(files: MemoryFileSystem, options: LoadOptions = {}): { keys: num
 }
 
 describe('an RDB file', () => {
+  it('of so many keys that they are looked up ahead is read back as it was', () => {
+    const source = filled(MANY);
+    const files = new MemoryFileSystem();
+    for (const compressing of [true, false]) {
+      expect(save(files, source.server.store, { compressing })).toBe(true);
+      for (const chunkBytes of [100, 4096]) {
+        const target = new Harness();
+        expect(must(load(files, target.server.store, { chunkBytes })).keys).toBe(source.server.store.databases[0].size);
+        expect(digestOf(target)).toBe(digestOf(source));
+      }
+    }
+  });
+
   for (const [name, commands] of [
     ['small', SMALL],
     ['large', LARGE],

@@ -10,6 +10,7 @@
 import { Crc64 } from '../../base/crc64.js';
 import { RDB_CRC_BYTES } from './rdbFileFormat.js';
 import { dataOf, RdbInput } from './rdbInput.js';
+import type { RdbPeek } from './rdbPeek.js';
 
 /** 'missing' and 'wrong' are failures of the input. */
 export type Checksum = 'right' | 'wrong' | 'missing' | 'not computed' | 'not looked at';
@@ -69,12 +70,18 @@ export class RdbFileInput extends RdbInput {
     this.fail();
   }
 
-  /** Between two keys, when nobody looks at what was read: makes use of the same memory again. */
-  settle(): void {
+  /** Between two keys, when nobody looks at what was read: makes use of the same memory again. Answers whether bytes moved. */
+  settle(): boolean {
     const kept = this.end - this.at;
-    if (this.failed || kept * 2 >= this.chunkBytes || this.origin + this.end >= this.sizeBytes) return;
+    if (this.failed || kept * 2 >= this.chunkBytes || this.origin + this.end >= this.sizeBytes) return false;
     const isRegular = this.buf.length === this.chunkBytes;
     this.continueIn(isRegular ? this.buf : Buffer.allocUnsafeSlow(this.chunkBytes), 0);
+    return true;
+  }
+
+  /** Between two keys: looks for those to come. Answers up to which file offset it need not look again. */
+  peek(peek: RdbPeek): number {
+    return this.origin + peek.look(this.buf, this.at, this.end);
   }
 
   /** Reads the eight bytes that should be the sum of all before them. */

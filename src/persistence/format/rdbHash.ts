@@ -127,7 +127,7 @@ export class RdbHashes {
   }
 
   private begin(db: Database, count: number): HashEditor {
-    return this.hash.begin(db, count > this.config.values['hash-max-listpack-entries']);
+    return this.hash.begin(db, count > this.config.values['hash-max-listpack-entries'] ? count : 0);
   }
 
   private add(input: RdbInput, field: Range, value: Range): void {

@@ -4,7 +4,7 @@ import type { Database } from '../../store/database.js';
 import { Elements } from '../../store/elements.js';
 import { ByteView, type Ref, TYPE_SET } from '../../store/types.js';
 import { ListpackCursor } from '../../types/listpack/cursor.js';
-import { Intset, validateIntset } from '../../types/set/intset.js';
+import { Intset, intsetCount, validateIntset } from '../../types/set/intset.js';
 import { SET_INTSET, SET_LISTPACK, SET_TABLE, SetEditor } from '../../types/set/set.js';
 import { RDB_SET, RDB_SET_INTSET, RDB_SET_LISTPACK } from './rdbFormat.js';
 import { FrozenElements, type WriteElement } from './rdbFrozen.js';
@@ -81,7 +81,7 @@ export class RdbSets {
     const { values } = this.config;
     const count = input.count();
     const isLarge = count > Math.max(values['set-max-intset-entries'], values['set-max-listpack-entries']);
-    this.set.beginAs(db, isLarge ? SET_TABLE : SET_INTSET);
+    this.set.beginAs(db, isLarge ? SET_TABLE : SET_INTSET, count);
     return count;
   }
 
@@ -101,10 +101,10 @@ export class RdbSets {
       input.fail();
       return this.bytes;
     }
-    const integers = new Intset({ resize: () => new ByteView() }).open(new ByteView().set(buf, data, start, end));
-    if (integers.count <= this.config.values['set-max-intset-entries']) {
+    if (intsetCount(data, start) <= this.config.values['set-max-intset-entries']) {
       return this.bytes.set(db, TYPE_SET, SET_INTSET, buf, start, end);
     }
+    const integers = new Intset({ resize: () => new ByteView() }).open(new ByteView().set(buf, data, start, end));
     set.beginAs(db, SET_TABLE);
     for (let i = 0; i < integers.count; i++) {
       const member = integers.textAt(i);

@@ -66,23 +66,25 @@ export class RdbZsets {
     return this.readListpack(input, db, type);
   }
 
-  private begin(db: Database): LoadedZset {
+  private begin(db: Database, count: number): LoadedZset {
     const { values } = this.config;
     const limits = { entries: values['zset-max-listpack-entries'], valueBytes: values['zset-max-listpack-value'] };
-    return new LoadedZset(db, limits);
+    return new LoadedZset(db, limits, count);
   }
 
   private readPlain(input: RdbInput, db: Database, type: number): LoadedValue {
-    const loaded = this.begin(db);
-    this.readMembers(input, type, loaded, input.count());
+    const count = input.count();
+    const loaded = this.begin(db, count);
+    this.readMembers(input, type, loaded, count);
     return loaded.end(input);
   }
 
   *readInSteps(input: RdbInput, type: number, db: Database): ValueReading {
     if (type !== RDB_ZSET && type !== RDB_ZSET_2) return this.read(input, type, db);
-    const loaded = this.begin(db);
+    const count = input.count();
+    const loaded = this.begin(db, count);
     const readSome = (some: number): void => this.readMembers(input, type, loaded, some);
-    yield* readInSteps(input.count(), ELEMENTS_A_STEP, readSome, () => loaded.discard());
+    yield* readInSteps(count, ELEMENTS_A_STEP, readSome, () => loaded.discard());
     return loaded.end(input);
   }
 
@@ -103,7 +105,7 @@ export class RdbZsets {
     if (cursor.count / 2 <= this.config.values['zset-max-listpack-entries']) {
       return this.bytes.set(db, TYPE_ZSET, ZSET_LISTPACK, text.buf, text.start, text.end);
     }
-    const loaded = this.begin(db);
+    const loaded = this.begin(db, cursor.count / 2);
     const scores = new ListpackCursor();
     while (cursor.next() && !input.failed) {
       scores.open(text.buf, text.data, text.start, text.end).moveTo(cursor.offset);
@@ -136,15 +138,17 @@ class LoadedZset implements LoadedValue {
   private readonly limits: ZsetLimits;
   private readonly set: SortedSet;
 
-  constructor(db: Database, limits: ZsetLimits) {
+  constructor(db: Database, limits: ZsetLimits, count: number) {
+    const elements = db.newElements();
+    elements.reserve(count);
     this.db = db;
     this.limits = limits;
-    this.set = new SortedSet(db.newElements());
+    this.set = new SortedSet(elements);
   }
 
   add(input: RdbInput, score: number, { buf, start, end }: { buf: Uint8Array; start: number; end: number }): void {
     if (Number.isNaN(score) || this.set.find(buf, start, end) !== 0) input.fail();
-    else this.set.add(score, buf, start, end);
+    else this.set.addSought(score, buf, start, end);
   }
 
   end(input: RdbInput): this {

@@ -18,6 +18,7 @@ import {
   SIZE,
   shown,
 } from '../format/rdbFileReader.js';
+import { RdbPeek } from '../format/rdbPeek.js';
 import type { RdbValues } from '../format/rdbValue.js';
 import { errorText, type FileSystem } from './fileSystem.js';
 import { type LogSink, type Refusal, refuse } from './logSink.js';
@@ -75,6 +76,9 @@ export class RdbLoader {
   #expired = 0;
   #leftOut = 0;
   #hasToldFacts = false;
+  readonly #peek = new RdbPeek();
+  /** File offset up to which keys have been looked for ahead. */
+  #peekedTo = 0;
 
   private constructor(options: RdbLoaderOptions, source: RdbSource, fd: number) {
     const { files } = options;
@@ -148,9 +152,11 @@ export class RdbLoader {
     const { clock, store } = this.#options;
     // Requests may have come in between.
     store.forgetAhead();
+    this.#peekedTo = 0;
     try {
       do {
         for (let i = 0; i < KEYS_PER_CLOCK_READ; i++) {
+          this.#lookAhead();
           const outcome = this.#step();
           if (outcome !== undefined) return outcome;
         }
@@ -159,7 +165,23 @@ export class RdbLoader {
     } catch (error) {
       if (error instanceof StoreFullError) return this.#refuse(`Out of memory: ${error.message}`, this.#input.offset);
       return this.#refuse(`Unrecoverable error reading the RDB file: ${errorText(error)}`, this.#input.offset);
+    } finally {
+      store.forgetAhead();
     }
+  }
+
+  /** Once in some keys: has the store fetch what the next ones need. */
+  #lookAhead(): void {
+    const input = this.#input;
+    const { store } = this.#options;
+    // What was hashed ahead is known by the place where it lies.
+    if (!input.settle() && input.offset < this.#peekedTo) return;
+    store.forgetAhead();
+    const db = store.databases[this.#reader.dbIndex];
+    if (!db.isWorthFetching) return;
+    const peek = this.#peek;
+    this.#peekedTo = input.peek(peek);
+    db.fetchAhead(peek.buf, peek.start, peek.end, 0, 1, peek.count);
   }
 
   #step(): RdbLoaded | Refusal | undefined {

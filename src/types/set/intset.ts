@@ -225,12 +225,17 @@ function widthOf(high: number, low: number): number {
   return low === (low << 16) >> 16 ? 2 : 4;
 }
 
+/** Number of integers of the intset that begins at `start`. */
+export function intsetCount(data: DataView, start: number): number {
+  return data.getUint32(start + 4, true);
+}
+
 /** Whether the bytes are an intset, for what comes from outside. With `deep` every integer is looked at. */
 export function validateIntset(data: DataView, start: number, end: number, deep: boolean): boolean {
   const length = end - start;
   if (length < INTSET_HEADER_BYTES) return false;
   const width = data.getUint32(start, true);
-  const count = data.getUint32(start + 4, true);
+  const count = intsetCount(data, start);
   if ((width !== 2 && width !== 4 && width !== 8) || count === 0) return false;
   if (length !== INTSET_HEADER_BYTES + count * width) return false;
   if (!deep) return true;

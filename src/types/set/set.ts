@@ -59,9 +59,9 @@ export class SetEditor extends Collection {
     return this.beginAs(db, members <= values['set-max-listpack-entries'] ? SET_LISTPACK : SET_TABLE);
   }
 
-  /** Begins an empty set aside. */
-  beginAs(db: Database, encoding: SetEncoding): this {
-    this.begin(db, encoding === SET_TABLE);
+  /** Begins an empty set aside, which in a table will have about so many members. */
+  beginAs(db: Database, encoding: SetEncoding, members = 1): this {
+    this.begin(db, encoding === SET_TABLE ? members : 0);
     this.isIntset = encoding === SET_INTSET;
     if (this.isIntset) {
       const view = this.resizeIntset(INTSET_HEADER_BYTES);
