@@ -36,6 +36,7 @@ function loadingFields(progress: AofLoadProgress): readonly InfoField[] {
   return [
     ['loading_start_time', Math.floor(progress.startTimeMs / 1000)],
     ['loading_total_bytes', progress.totalBytes],
+    ['loading_rdb_used_mem', progress.usedMemoryBytes],
     ['loading_loaded_bytes', progress.loadedBytes],
     ['loading_loaded_perc', progress.loadedPercent.toFixed(2)],
     ['loading_eta_seconds', progress.etaSeconds],

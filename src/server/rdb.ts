@@ -252,10 +252,10 @@ export class Rdb {
     const loader = this.#open({ path: file, isPreamble: true, merging: false });
     if (loader === undefined) return { refused: `${file} does not exist` };
     if (isRefusal(loader)) return loader;
-    const outcome = await loader.load(() => pause(loader.loadedBytes));
+    const outcome = await loader.load(() => pause(loader.loadedBytes, loader.usedMemoryBytes));
     if (isRefusal(outcome)) return outcome;
     this.#note(outcome.keys, outcome.expired);
-    return outcome.endAt;
+    return { endAt: outcome.endAt, usedMemoryBytes: loader.usedMemoryBytes };
   };
 
   /** DEBUG RELOAD, without letting anybody in between. */
@@ -326,7 +326,7 @@ export class Rdb {
   }
 
   #tellProgress(): void {
-    const [, total, loaded, percent, eta] = this.#loadingFields().map(([, value]) => value);
+    const [, total, , loaded, percent, eta] = this.#loadingFields().map(([, value]) => value);
     this.#log('notice', `Loading ${this.file}: ${percent}% (${loaded} of ${total} bytes), about ${eta} seconds left`);
   }
 
@@ -368,13 +368,13 @@ export class Rdb {
     return [
       ['loading_start_time', Math.floor(startMs / 1000)],
       ['loading_total_bytes', sizeBytes],
+      ['loading_rdb_used_mem', loader.usedMemoryBytes],
       ['loading_loaded_bytes', loadedBytes],
       ['loading_loaded_perc', ((loadedBytes / Math.max(1, sizeBytes)) * 100).toFixed(2)],
       [
         'loading_eta_seconds',
         loadedBytes === 0 ? 1 : Math.floor((elapsedSeconds * (sizeBytes - loadedBytes)) / loadedBytes),
       ],
-      ['loading_rdb_used_mem', loader.usedMemoryBytes],
     ];
   }
 

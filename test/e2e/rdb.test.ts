@@ -354,7 +354,7 @@ describe('loading', () => {
   it('tells clients meanwhile, and INFO how far it is', async () => {
     const at = await place();
     const first = await serve(at);
-    await ask(at.port, 'DEBUG', 'POPULATE', '400000', 'key', '32');
+    await ask(at.port, 'DEBUG', 'POPULATE', '1000000', 'key', '32');
     await ask(at.port, 'SET', 'gone', 'x', 'PX', '1');
     await ask(at.port, 'SAVE');
     await first.end();
@@ -367,13 +367,13 @@ describe('loading', () => {
         refused++;
         percent = (await info(at, 'loading_loaded_perc')) ?? percent;
       }
-      return size === '400000';
+      return size === '1000000';
     });
     expect(refused).toBeGreaterThan(0);
     expect(Number(percent)).toBeGreaterThan(0);
-    expect(second.output).toContain('Done loading RDB, keys loaded: 400000, keys expired: 1.');
+    expect(second.output).toContain('Done loading RDB, keys loaded: 1000000, keys expired: 1.');
     expect(second.output).toContain('DB loaded from disk: ');
-    expect(await info(at, 'rdb_last_load_keys_loaded')).toBe('400000');
+    expect(await info(at, 'rdb_last_load_keys_loaded')).toBe('1000000');
     expect(await info(at, 'rdb_last_load_keys_expired')).toBe('1');
     expect(await info(at, 'rdb_changes_since_last_save')).toBe('0');
   }, 60_000);

@@ -79,8 +79,8 @@ describe('loading', () => {
         log,
         loadSnapshot: async (path, pause) => {
           paths.push(path);
-          await pause(5);
-          return snapshot.length;
+          await pause(5, 1000);
+          return { endAt: snapshot.length, usedMemoryBytes: 1000 };
         },
       });
       expect(paths).toEqual([BASE]);
@@ -92,7 +92,7 @@ describe('loading', () => {
 
   it('names the byte in the file also behind a snapshot', async () => {
     const { outcome } = await loadFrom(folderOf('', `REDIS0010xxxx${resp(SET)}!`), {
-      loadSnapshot: () => Promise.resolve(13),
+      loadSnapshot: () => Promise.resolve({ endAt: 13, usedMemoryBytes: 0 }),
     });
     expect(refusalOf(outcome)).toContain(`At byte ${13 + resp(SET).length}: `);
   });

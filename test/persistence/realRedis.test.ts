@@ -143,7 +143,7 @@ describe.skipIf(!hasRedis)('a folder that redis-server wrote', () => {
     const { commands } = await load(nodeFileSystem, folder, {
       loadSnapshot: (file) => {
         snapshots.push(file);
-        return Promise.resolve(fs.statSync(file).size);
+        return Promise.resolve({ endAt: fs.statSync(file).size, usedMemoryBytes: 0 });
       },
     });
     expect(snapshots).toEqual([base]);

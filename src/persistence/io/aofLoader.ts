@@ -20,11 +20,18 @@ import { isRefusal, type LogSink, type Refusal, refuse } from './logSink.js';
  */
 export type ApplyCommand = (buf: Uint8Array, start: Int32Array, end: Int32Array, argc: number) => string | undefined;
 
-/**
- * Loads the RDB snapshot that a file begins with. Answers the file offset behind it. Between slices it calls `pause` with how
- * much of the file it has read.
- */
-export type LoadSnapshot = (path: string, pause: (loadedBytes: number) => Promise<void>) => Promise<number | Refusal>;
+export interface LoadedSnapshot {
+  /** File offset behind it. */
+  readonly endAt: number;
+  /** What it says that the server had in use which wrote it; 0 if it does not say. */
+  readonly usedMemoryBytes: number;
+}
+
+/** Loads the RDB snapshot that a file begins with. Between slices it calls `pause` with what is known so far. */
+export type LoadSnapshot = (
+  path: string,
+  pause: (loadedBytes: number, usedMemoryBytes: number) => Promise<void>,
+) => Promise<LoadedSnapshot | Refusal>;
 
 export interface AofLoaderOptions {
   readonly files: FileSystem;
@@ -47,6 +54,8 @@ export interface AofLoadProgress {
   readonly startTimeMs: number;
   readonly totalBytes: number;
   readonly loadedBytes: number;
+  /** See {@link LoadedSnapshot}. */
+  readonly usedMemoryBytes: number;
   /** 0 to 100 */
   readonly loadedPercent: number;
   readonly etaSeconds: number;
@@ -73,6 +82,7 @@ export class AofLoader {
   #earlierBytes = 0;
   /** Of the snapshot being read. */
   #snapshotBytes = 0;
+  #usedMemoryBytes = 0;
   #commands = 0;
   #manifestPath = '';
 
@@ -89,6 +99,7 @@ export class AofLoader {
       startTimeMs: this.#startTimeMs,
       totalBytes: this.#totalBytes,
       loadedBytes,
+      usedMemoryBytes: this.#usedMemoryBytes,
       loadedPercent: this.#totalBytes === 0 ? 100 : (loadedBytes / this.#totalBytes) * 100,
       etaSeconds: isStarting ? 1 : Math.floor((elapsedSeconds * (this.#totalBytes - loadedBytes)) / loadedBytes),
     };
@@ -159,14 +170,16 @@ export class AofLoader {
       'notice',
       isBase ? 'Reading RDB base file on AOF loading...' : 'Reading RDB preamble from AOF file...',
     );
-    const endAt = await this.#options.loadSnapshot(file.path, (loadedBytes) => {
+    const loaded = await this.#options.loadSnapshot(file.path, (loadedBytes, usedMemoryBytes) => {
       this.#snapshotBytes = loadedBytes;
+      this.#usedMemoryBytes = usedMemoryBytes;
       return this.#yield(file);
     });
-    if (typeof endAt === 'object') {
-      return this.#refuse(`Error reading the RDB snapshot in the AOF file ${file.name}: ${endAt.refused}`);
+    if (isRefusal(loaded)) {
+      return this.#refuse(`Error reading the RDB snapshot in the AOF file ${file.name}: ${loaded.refused}`);
     }
-    this.#reader.reset(endAt);
+    this.#usedMemoryBytes = loaded.usedMemoryBytes;
+    this.#reader.reset(loaded.endAt);
     return undefined;
   }
 
