@@ -13,6 +13,9 @@ import { RdbFileWriter } from '../persistence/format/rdbFileWriter.js';
 import { RdbSnapshot } from '../persistence/format/rdbSnapshot.js';
 import { RdbValues } from '../persistence/format/rdbValue.js';
 import type { SnapshotWalk } from '../persistence/format/snapshotWalk.js';
+import type { ScratchFile } from '../persistence/format/waitingRoom.js';
+import { nodeFileSystem } from '../persistence/io/fileSystem.js';
+import { openScratchFile } from '../persistence/io/scratchFile.js';
 
 const SLICE_US = 800;
 /** A slice while requests come: so much of the time that they were served before it, but not less than is worth a call. */
@@ -94,9 +97,11 @@ export class Snapshots {
     const { config, executor } = this.#host;
     const { store, clock } = executor.server;
     const take = (buf: Buffer, length: number): void => sink.write(buf, length);
-    if (format !== 'commands') return new RdbSnapshot(store, this.#values, this.facts(purpose), take);
+    const { dir } = config.values;
+    const openScratch = (): ScratchFile => openScratchFile(nodeFileSystem, dir, executor.server.pid);
+    if (format !== 'commands') return new RdbSnapshot(store, this.#values, this.facts(purpose), take, openScratch);
     const facts = { nowMs: clock.nowMs(), stamped: config.values['aof-timestamp-enabled'] };
-    return new AofSnapshot(store, config, facts, take);
+    return new AofSnapshot(store, config, facts, take, openScratch);
   }
 
   /** The bytes of an RDB file without data, for the base of a new append-only file. */

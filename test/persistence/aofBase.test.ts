@@ -2,7 +2,10 @@
 import { describe, expect, it } from 'vitest';
 import { Config } from '../../src/config/config.js';
 import { AofSnapshot } from '../../src/persistence/format/aofSnapshot.js';
+import type { ScratchFile } from '../../src/persistence/format/waitingRoom.js';
+import { openScratchFile } from '../../src/persistence/io/scratchFile.js';
 import { Harness } from '../net/harness.js';
+import { MemoryFileSystem } from './memoryFileSystem.js';
 import { commandsIn, digestOf, filled, LARGE, NOW_MS, SMALL } from './rdbFileSupport.js';
 
 const config = new Config({ directory: '/tmp', changeDirectory: (_, path) => ({ ok: true, path }) });
@@ -15,9 +18,11 @@ interface Base {
 
 function baseOf({ server }: Harness, stamped = false): Base {
   const taken: Buffer[] = [];
-  const snapshot = new AofSnapshot(server.store, config, { nowMs: NOW_MS, stamped }, (buf, length) => {
+  const take = (buf: Buffer, length: number): void => {
     taken.push(Buffer.from(buf.subarray(0, length)));
-  });
+  };
+  const openScratch = (): ScratchFile => openScratchFile(new MemoryFileSystem(), '/data', 7);
+  const snapshot = new AofSnapshot(server.store, config, { nowMs: NOW_MS, stamped }, take, openScratch);
   while (snapshot.step());
   snapshot.finish();
   snapshot.release();

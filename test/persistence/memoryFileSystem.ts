@@ -129,7 +129,7 @@ export class MemoryFileSystem implements FileSystem {
         throw systemError('ENOENT');
       inode = { data: Buffer.alloc(0), durable: Buffer.alloc(0) };
       this.#names.set(file, inode);
-    } else if (mode === 'create') {
+    } else if (mode === 'create' || mode === 'scratch') {
       inode.data = Buffer.alloc(0);
     }
     const fd = this.#nextFd++;

@@ -9,10 +9,12 @@ import type { RdbFileFacts } from '../../src/persistence/format/rdbFileFormat.js
 import { RdbSnapshot } from '../../src/persistence/format/rdbSnapshot.js';
 import { RdbValues } from '../../src/persistence/format/rdbValue.js';
 import type { SnapshotWalk } from '../../src/persistence/format/snapshotWalk.js';
+import type { ScratchFile } from '../../src/persistence/format/waitingRoom.js';
 import type { FileSystem } from '../../src/persistence/io/fileSystem.js';
 import type { Refusal } from '../../src/persistence/io/logSink.js';
 import { type RdbLoaded, RdbLoader, type RdbSource } from '../../src/persistence/io/rdbLoader.js';
 import { saveRdb } from '../../src/persistence/io/rdbSaver.js';
+import { openScratchFile } from '../../src/persistence/io/scratchFile.js';
 import { Store } from '../../src/store/store.js';
 import { Harness } from '../net/harness.js';
 import { MemoryFileSystem } from './memoryFileSystem.js';
@@ -53,10 +55,11 @@ export function snapshotOf(
     beforeWrite();
     files.write(fd, buf, 0, length);
   };
+  const openScratch = (): ScratchFile => openScratchFile(files, '/data', 7);
   const snapshot =
     format === 'rdb'
-      ? new RdbSnapshot(server.store, values, FACTS, take)
-      : new AofSnapshot(server.store, config, { nowMs: NOW_MS, stamped: false }, take);
+      ? new RdbSnapshot(server.store, values, FACTS, take, openScratch)
+      : new AofSnapshot(server.store, config, { nowMs: NOW_MS, stamped: false }, take, openScratch);
   return { files, snapshot };
 }
 

@@ -10,6 +10,7 @@
  * order and from any database: a walk (aofSnapshot.ts) may write a key ahead of its turn.
  */
 import type { DataRange } from '../../base/copy.js';
+import type { HeldBytes } from '../../base/heldBytes.js';
 import type { Config } from '../../config/config.js';
 import type { Database } from '../../store/database.js';
 import {
@@ -49,8 +50,8 @@ export class AofBaseWriter {
   private readonly facts: AofBaseFacts;
   readonly take: TakeBytes;
   readonly out = new AofBuffer();
-  /** Nothing is given to the taker meanwhile: somebody else gives it the middle of a command. */
-  holds = false;
+  /** What is written waits here meanwhile: somebody else gives the taker the middle of a command. */
+  waiting: HeldBytes | undefined;
   private readonly lists: Lists;
   private readonly hash: HashEditor;
   private readonly set: SetEditor;
@@ -185,13 +186,14 @@ export class AofBaseWriter {
 
   /** Gives the taker what has been written when it is worth a call. */
   flushIfFull(): void {
-    if (this.out.length >= CHUNK_BYTES && !this.holds) this.flush();
+    if (this.out.length >= CHUNK_BYTES) this.flush();
   }
 
   flush(): void {
     const { out } = this;
     if (out.length === 0) return;
-    this.take(out.bytes, out.length);
+    if (this.waiting !== undefined) this.waiting.push(out.bytes, 0, out.length);
+    else this.take(out.bytes, out.length);
     out.consume(out.length);
   }
 }

@@ -3,6 +3,7 @@
  * changing. What makes that possible is told in rdbSliced.ts.
  */
 import { copyOf, type DataRange } from '../../base/copy.js';
+import type { HeldBytes, HoldBytes } from '../../base/heldBytes.js';
 import type { Parcel } from '../../base/lease.js';
 import type { Database } from '../../store/database.js';
 import { Elements } from '../../store/elements.js';
@@ -39,17 +40,18 @@ export function sliceCommands(
   writer: AofBaseWriter,
   db: Database,
   ref: Ref,
+  hold: HoldBytes,
   onError: (error: unknown) => void,
 ): SlicedCommands | undefined {
   const object = db.object(ref);
   if (object instanceof LargeBytes && object.length > SLICED_FROM_BYTES) {
-    return new SlicedString(new KeyCommands(writer, db, ref), object);
+    return new SlicedString(new KeyCommands(writer, db, ref), object, hold);
   }
   if (object instanceof Stream && object.bytesUsed > SLICED_FROM_BYTES) {
-    return new SlicedStream(new KeyCommands(writer, db, ref), object);
+    return new SlicedStream(new KeyCommands(writer, db, ref), object, hold);
   }
   if (object instanceof Quicklist && object.nodeCount > SLICED_FROM_NODES) {
-    return new SlicedList(new KeyCommands(writer, db, ref), object);
+    return new SlicedList(new KeyCommands(writer, db, ref), object, hold);
   }
   const elements = object instanceof SortedSet ? object.elements : object;
   if (!(elements instanceof Elements) || elements.count <= SLICED_FROM_ELEMENTS) return undefined;
@@ -182,19 +184,24 @@ class SlicedElements implements SlicedCommands {
 class SlicedString implements SlicedCommands {
   private readonly commands: KeyCommands;
   private readonly parcel: Parcel;
+  /** The others. */
+  private readonly waiting: HeldBytes;
+  private isCatchingUp = false;
 
-  constructor(commands: KeyCommands, { bytes, length, lease }: LargeBytes) {
+  constructor(commands: KeyCommands, { bytes, length, lease }: LargeBytes, hold: HoldBytes) {
     this.commands = commands;
     this.parcel = lease.lend(bytes, 0, length);
+    this.waiting = hold();
   }
 
   writePiece(): boolean {
     const { parcel } = this;
     const { writer } = this.commands;
-    if (!writer.holds) {
+    if (this.isCatchingUp) return this.catchUp();
+    if (writer.waiting === undefined) {
       this.commands.begin('SET', 1).header(parcel.length);
       writer.flush();
-      writer.holds = true;
+      writer.waiting = this.waiting;
       return true;
     }
     const { buf, from, to } = parcel.take(PIECE_BYTES);
@@ -202,13 +209,25 @@ class SlicedString implements SlicedCommands {
     parcel.landed();
     if (parcel.length > 0) return true;
     writer.take(LINE_END, LINE_END.length);
-    writer.holds = false;
-    this.commands.end();
-    return false;
+    this.isCatchingUp = true;
+    return true;
   }
 
   release(): void {
     this.parcel.release();
+    this.waiting.release();
+  }
+
+  private catchUp(): boolean {
+    const { writer } = this.commands;
+    const piece = this.waiting.take();
+    if (piece !== undefined) {
+      writer.take(piece.buf.subarray(piece.from, piece.to), piece.to - piece.from);
+      return true;
+    }
+    writer.waiting = undefined;
+    this.commands.end();
+    return false;
   }
 }
 
@@ -218,9 +237,9 @@ class SlicedList implements SlicedCommands {
   private readonly cut: ListCut;
   private readonly cursor = new ListpackCursor();
 
-  constructor(commands: KeyCommands, list: Quicklist) {
+  constructor(commands: KeyCommands, list: Quicklist, hold: HoldBytes) {
     this.commands = commands;
-    this.cut = new ListCut(list);
+    this.cut = new ListCut(list, hold);
   }
 
   writePiece(): boolean {
@@ -252,13 +271,20 @@ class SlicedList implements SlicedCommands {
 class SlicedStream implements SlicedCommands {
   private readonly commands: KeyCommands;
   private readonly segments: readonly Segment[];
-  private readonly tail = new AofBuffer();
+  private readonly tail: HeldBytes;
   private next = 0;
 
-  constructor(commands: KeyCommands, stream: Stream) {
+  constructor(commands: KeyCommands, stream: Stream, hold: HoldBytes) {
     this.commands = commands;
     this.segments = stream.share();
-    new AofStreamWriter(this.tail, () => undefined).tail(stream, commands.key);
+    this.tail = hold();
+    const out = new AofBuffer();
+    const putAway = (): void => {
+      this.tail.push(out.bytes, 0, out.length);
+      out.consume(out.length);
+    };
+    new AofStreamWriter(out, putAway).tail(stream, commands.key);
+    putAway();
   }
 
   writePiece(): boolean {
@@ -266,7 +292,11 @@ class SlicedStream implements SlicedCommands {
     const { writer, key } = this.commands;
     this.commands.select();
     if (this.next === segments.length) {
-      writer.out.raw(tail.bytes, 0, tail.length);
+      const piece = tail.take();
+      if (piece !== undefined) {
+        writer.out.raw(piece.buf, piece.from, piece.to);
+        return true;
+      }
       this.commands.end();
       return false;
     }
@@ -280,5 +310,6 @@ class SlicedStream implements SlicedCommands {
 
   release(): void {
     for (const segment of this.segments) segment.isShared = false;
+    this.tail.release();
   }
 }

@@ -14,14 +14,18 @@ import { type SlicedCommands, sliceCommands } from './aofSliced.js';
 import type { DatabaseSize } from './rdbEntryWriter.js';
 import type { TakeBytes } from './rdbFileWriter.js';
 import { SnapshotWalk } from './snapshotWalk.js';
+import { type OpenScratch, WaitingRoom } from './waitingRoom.js';
 
 export class AofSnapshot extends SnapshotWalk {
   private readonly writer: AofBaseWriter;
   private readonly queue: SlicedCommands[] = [];
+  /** What is taken before its turn waits here. */
+  private readonly room: WaitingRoom;
 
   /** The keyspace as it is now: no command may be half done. */
-  constructor(store: Store, config: Config, facts: AofBaseFacts, take: TakeBytes) {
+  constructor(store: Store, config: Config, facts: AofBaseFacts, take: TakeBytes, openScratch: OpenScratch) {
     super(store);
+    this.room = new WaitingRoom(openScratch);
     this.writer = new AofBaseWriter(config, facts, take);
     this.writer.begin();
   }
@@ -33,6 +37,7 @@ export class AofSnapshot extends SnapshotWalk {
   override release(): void {
     super.release();
     for (const large of this.queue.splice(0)) large.release();
+    this.room.release();
   }
 
   protected override get hasLarge(): boolean {
@@ -44,6 +49,7 @@ export class AofSnapshot extends SnapshotWalk {
   }
 
   protected override continueLarge(): boolean {
+    this.room.throwIfFailed();
     const [large] = this.queue;
     if (large === undefined) return false;
     if (!large.writePiece()) {
@@ -54,7 +60,7 @@ export class AofSnapshot extends SnapshotWalk {
   }
 
   protected override takeEntry(db: Database, _size: DatabaseSize, ref: Ref): void {
-    const large = sliceCommands(this.writer, db, ref, (error) => this.fail(error));
+    const large = sliceCommands(this.writer, db, ref, this.room.hold, (error) => this.fail(error));
     if (large === undefined) this.writer.key(db, ref);
     else this.queue.push(large);
   }

@@ -54,7 +54,7 @@ export class ValueDumps {
    */
   frozen(db: Database, ref: Ref): FrozenDump | undefined {
     const compressing = this.config.values.rdbcompression;
-    const begin = (): SlicedValue | undefined => this.values.slice(db, ref, compressing, true);
+    const begin = (): SlicedValue | undefined => this.values.slice(db, ref, undefined);
     const value = begin();
     if (value === undefined) return undefined;
     value.release();

@@ -10,7 +10,7 @@ import { NO_EXPIRE, type Ref } from '../../store/types.js';
 import type { RdbFileFacts } from './rdbFileFormat.js';
 import * as file from './rdbFileFormat.js';
 import { RdbOutput } from './rdbOutput.js';
-import type { SlicedValue } from './rdbSliced.js';
+import type { EarlyParts, SlicedValue } from './rdbSliced.js';
 import type { RdbValues } from './rdbValue.js';
 
 /** No database has been selected: the next entry selects its own. */
@@ -70,8 +70,8 @@ export class RdbEntryWriter {
   }
 
   /** The same for a large value, which is taken as it is and written later; undefined when it is not large. */
-  slice(db: Database, ref: Ref, database: DatabaseSize): SlicedEntry | undefined {
-    const value = this.values.slice(db, ref, this.facts.compressing);
+  slice(db: Database, ref: Ref, database: DatabaseSize, early: EarlyParts): SlicedEntry | undefined {
+    const value = this.values.slice(db, ref, early);
     if (value === undefined) return undefined;
     const { out } = this;
     const from = out.length;
@@ -83,12 +83,9 @@ export class RdbEntryWriter {
     return { database, head, value };
   }
 
-  /** Moves all that another has written to the end of this. */
-  append(other: RdbEntryWriter): void {
-    if (other.out.length === 0) return;
-    this.out.bytes(other.out.buf, 0, other.out.length);
-    this.selected = other.selected;
-    other.out.reset();
+  /** What another has written stands behind what this one has: goes on as that would have. */
+  continueFrom(other: RdbEntryWriter): void {
+    if (other.selected !== UNSELECTED) this.selected = other.selected;
     other.selected = UNSELECTED;
   }
 

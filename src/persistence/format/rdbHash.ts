@@ -11,7 +11,7 @@ import { type RdbInput, RdbString } from './rdbInput.js';
 import { ELEMENTS_A_STEP, LoadedBytes, type LoadedValue, readInSteps, type ValueReading } from './rdbLoaded.js';
 import type { RdbOutput } from './rdbOutput.js';
 import { becomeListpack, openGroups } from './rdbPairs.js';
-import { SLICED_FROM_ELEMENTS, SlicedElements, type SlicedValue } from './rdbSliced.js';
+import { type EarlyParts, SLICED_FROM_ELEMENTS, SlicedElements, type SlicedValue } from './rdbSliced.js';
 import { Zipmap } from './rdbZipmap.js';
 
 export class RdbHashes {
@@ -42,7 +42,7 @@ export class RdbHashes {
     });
   }
 
-  slice(db: Database, ref: Ref, compressing: boolean, isFrozen: boolean): SlicedValue | undefined {
+  slice(db: Database, ref: Ref, early: EarlyParts | undefined): SlicedValue | undefined {
     const elements = db.object(ref);
     if (!(elements instanceof Elements) || elements.count <= SLICED_FROM_ELEMENTS) return undefined;
     const field = new ByteView();
@@ -52,8 +52,8 @@ export class RdbHashes {
       out.view(field);
       out.view(value);
     };
-    if (isFrozen) return new FrozenElements(RDB_HASH, elements, write);
-    return new SlicedElements(RDB_HASH, elements, compressing, write);
+    if (early === undefined) return new FrozenElements(RDB_HASH, elements, write);
+    return new SlicedElements(RDB_HASH, elements, early, write);
   }
 
   read(input: RdbInput, type: number, db: Database): LoadedValue {

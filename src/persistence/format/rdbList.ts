@@ -15,7 +15,14 @@ import { FrozenList } from './rdbFrozen.js';
 import { type RdbInput, RdbString } from './rdbInput.js';
 import { LoadedBytes, type LoadedValue, NODES_A_STEP, readInSteps, type ValueReading } from './rdbLoaded.js';
 import type { RdbOutput } from './rdbOutput.js';
-import { SLICED_FROM_BYTES, SLICED_FROM_NODES, SlicedList, type SlicedValue, writeNode } from './rdbSliced.js';
+import {
+  type EarlyParts,
+  SLICED_FROM_BYTES,
+  SLICED_FROM_NODES,
+  SlicedList,
+  type SlicedValue,
+  writeNode,
+} from './rdbSliced.js';
 import { Ziplist } from './rdbZiplist.js';
 
 export class RdbLists {
@@ -51,10 +58,10 @@ export class RdbLists {
     out.compressedString(blocks.buf(node), from, from + node.packedBytes, node.bytes);
   }
 
-  slice(db: Database, ref: Ref, _compressing: boolean, isFrozen: boolean): SlicedValue | undefined {
+  slice(db: Database, ref: Ref, early: EarlyParts | undefined): SlicedValue | undefined {
     const list = db.object(ref);
     if (!(list instanceof Quicklist) || list.nodeCount <= SLICED_FROM_NODES) return undefined;
-    return isFrozen ? new FrozenList(list) : new SlicedList(list);
+    return early === undefined ? new FrozenList(list) : new SlicedList(list, early);
   }
 
   read(input: RdbInput, type: number, db: Database): LoadedValue {

@@ -12,7 +12,7 @@ import { type RdbInput, RdbString } from './rdbInput.js';
 import { ELEMENTS_A_STEP, LoadedBytes, type LoadedValue, readInSteps, type ValueReading } from './rdbLoaded.js';
 import type { RdbOutput } from './rdbOutput.js';
 import { openGroups } from './rdbPairs.js';
-import { SLICED_FROM_ELEMENTS, SlicedElements, type SlicedValue } from './rdbSliced.js';
+import { type EarlyParts, SLICED_FROM_ELEMENTS, SlicedElements, type SlicedValue } from './rdbSliced.js';
 
 export class RdbSets {
   private readonly config: Config;
@@ -41,7 +41,7 @@ export class RdbSets {
     });
   }
 
-  slice(db: Database, ref: Ref, compressing: boolean, isFrozen: boolean): SlicedValue | undefined {
+  slice(db: Database, ref: Ref, early: EarlyParts | undefined): SlicedValue | undefined {
     const elements = db.object(ref);
     if (!(elements instanceof Elements) || elements.count <= SLICED_FROM_ELEMENTS) return undefined;
     const member = new ByteView();
@@ -50,8 +50,8 @@ export class RdbSets {
       elements.readBoth(element, member, value);
       out.view(member);
     };
-    if (isFrozen) return new FrozenElements(RDB_SET, elements, write);
-    return new SlicedElements(RDB_SET, elements, compressing, write);
+    if (early === undefined) return new FrozenElements(RDB_SET, elements, write);
+    return new SlicedElements(RDB_SET, elements, early, write);
   }
 
   read(input: RdbInput, type: number, db: Database): LoadedValue {

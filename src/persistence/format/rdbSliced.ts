@@ -3,6 +3,7 @@
  * changing. What makes that possible differs: elements and lists are cut (store/tableCut.ts, types/list/listCut.ts), strings are lent
  * (base/lease.ts), parts that lie in memory of their own are shared until somebody writes to them.
  */
+import type { HeldBytes } from '../../base/heldBytes.js';
 import type { Parcel } from '../../base/lease.js';
 import type { Elements } from '../../store/elements.js';
 import type { LargeBytes } from '../../store/objects.js';
@@ -12,7 +13,8 @@ import { ListCut } from '../../types/list/listCut.js';
 import type { Quicklist } from '../../types/list/quicklist.js';
 import { ListpackCursor } from '../../types/listpack/cursor.js';
 import { NODE_LISTPACK, NODE_PLAIN, RDB_LIST_QUICKLIST_2 } from './rdbFormat.js';
-import { RdbOutput } from './rdbOutput.js';
+import type { RdbOutput } from './rdbOutput.js';
+import type { WaitingRoom } from './waitingRoom.js';
 
 /** Collections with more elements, and other values with more bytes, are written in pieces. */
 export const SLICED_FROM_ELEMENTS = 1000;
@@ -20,6 +22,14 @@ export const SLICED_FROM_BYTES = 128 * 1024;
 /** Nodes of a list, which have 8 KiB each if not said otherwise. */
 export const SLICED_FROM_NODES = 8;
 const PIECE_BYTES = 64 * 1024;
+
+/** For what is to be written before its turn. */
+export interface EarlyParts {
+  /** Where it is put together. */
+  readonly out: RdbOutput;
+  /** Where it waits. */
+  readonly room: WaitingRoom;
+}
 
 /** A value as it was when this was made. */
 export interface SlicedValue {
@@ -36,31 +46,40 @@ export class SlicedElements implements SlicedValue {
   readonly mark: number;
   private readonly count: number;
   private readonly cut: TableCut;
-  /** Elements that were about to change before the first piece was asked for; then, where pieces go. */
-  private out = new RdbOutput();
+  /** Elements that were about to change before their turn. */
+  private readonly early: HeldBytes;
   private hasBegun = false;
+  /** Where elements go once all early ones have been written. */
+  private out: RdbOutput | undefined;
 
-  constructor(mark: number, elements: Elements, compressing: boolean, write: (out: RdbOutput, ref: Ref) => void) {
+  constructor(mark: number, elements: Elements, early: EarlyParts, write: (out: RdbOutput, ref: Ref) => void) {
     this.mark = mark;
     this.count = elements.count;
-    this.out.compressing = compressing;
-    this.cut = elements.beginCut((ref) => write(this.out, ref));
+    this.early = early.room.hold();
+    this.cut = elements.beginCut((ref) => {
+      if (this.out !== undefined) return write(this.out, ref);
+      write(early.out, ref);
+      this.early.push(early.out.buf, 0, early.out.length);
+      early.out.reset();
+    });
   }
 
   writePiece(out: RdbOutput): boolean {
+    if (this.out !== undefined) return this.cut.step();
     if (!this.hasBegun) {
-      const early = this.out;
-      out.count(this.count);
-      out.bytes(early.buf, 0, early.length);
-      this.out = out;
       this.hasBegun = true;
+      out.count(this.count);
       return true;
     }
-    return this.cut.step();
+    const piece = this.early.take();
+    if (piece === undefined) this.out = out;
+    else out.bytes(piece.buf, piece.from, piece.to);
+    return true;
   }
 
   release(): void {
     this.cut.end();
+    this.early.release();
   }
 }
 
@@ -100,8 +119,8 @@ export class SlicedList implements SlicedValue {
   private readonly cursor = new ListpackCursor();
   private hasBegun = false;
 
-  constructor(list: Quicklist) {
-    this.cut = new ListCut(list);
+  constructor(list: Quicklist, { room }: EarlyParts) {
+    this.cut = new ListCut(list, room.hold);
   }
 
   writePiece(out: RdbOutput): boolean {
@@ -137,18 +156,18 @@ export interface SharedPart {
 /** A stream: parts, with something before and behind. */
 export class SlicedParts<Part extends SharedPart> implements SlicedValue {
   readonly mark: number;
-  private readonly head: RdbOutput;
-  private readonly tail: RdbOutput;
+  private readonly head: HeldBytes;
+  private readonly tail: HeldBytes;
   private readonly parts: readonly Part[];
   private readonly write: (out: RdbOutput, part: Part) => void;
-  private next = -1;
+  private next = 0;
 
   /** The parts must have been marked as shared. */
   constructor(
     mark: number,
-    head: RdbOutput,
+    head: HeldBytes,
     parts: readonly Part[],
-    tail: RdbOutput,
+    tail: HeldBytes,
     write: (out: RdbOutput, part: Part) => void,
   ) {
     this.mark = mark;
@@ -160,20 +179,23 @@ export class SlicedParts<Part extends SharedPart> implements SlicedValue {
 
   writePiece(out: RdbOutput): boolean {
     const { head, tail, parts } = this;
-    if (this.next < 0) out.bytes(head.buf, 0, head.length);
+    const before = head.take();
+    if (before !== undefined) out.bytes(before.buf, before.from, before.to);
     else if (this.next < parts.length) {
-      const part = parts[this.next];
+      const part = parts[this.next++];
       this.write(out, part);
       part.isShared = false;
     } else {
-      out.bytes(tail.buf, 0, tail.length);
-      return false;
+      const behind = tail.take();
+      if (behind === undefined) return false;
+      out.bytes(behind.buf, behind.from, behind.to);
     }
-    this.next++;
     return true;
   }
 
   release(): void {
     for (const part of this.parts) part.isShared = false;
+    this.head.release();
+    this.tail.release();
   }
 }

@@ -1,34 +1,48 @@
 /**
  * An RDB file of the keyspace at one moment, written in steps while the keyspace changes (snapshotWalk.ts). No fork, no copy of the data.
  *
- * A value too large for one step (rdbSliced.ts) is written piece by piece. What comes out of turn meanwhile waits in a writer of
- * its own until it is done, for records cannot stand inside one another. Large values that are about to change are taken as
- * they are and queue for their turn; the elements that do change before it wait in memory.
+ * A value too large for one step (rdbSliced.ts) is written piece by piece. What comes out of turn meanwhile waits until it is done, for
+ * records cannot stand inside one another. Large values that are about to change are taken as they are and queue for their
+ * turn; the elements that do change before it wait as well. Where they wait (waitingRoom.ts), memory is bounded.
  */
+import type { HeldBytes } from '../../base/heldBytes.js';
 import type { Database } from '../../store/database.js';
 import type { Store } from '../../store/store.js';
 import type { Ref } from '../../store/types.js';
 import { type DatabaseSize, RdbEntryWriter, type SlicedEntry } from './rdbEntryWriter.js';
 import type { RdbFileFacts } from './rdbFileFormat.js';
 import { RdbFileWriter, type TakeBytes } from './rdbFileWriter.js';
+import { RdbOutput } from './rdbOutput.js';
+import type { EarlyParts } from './rdbSliced.js';
 import type { RdbValues } from './rdbValue.js';
 import { SnapshotWalk } from './snapshotWalk.js';
+import { type OpenScratch, WaitingRoom } from './waitingRoom.js';
 
 export class RdbSnapshot extends SnapshotWalk {
   private readonly file: RdbFileWriter;
-  /** What comes out of turn while a large value is being written. */
-  private readonly waiting: RdbEntryWriter;
+  private readonly room: WaitingRoom;
+  private readonly early: EarlyParts;
+  /** Puts together what comes out of turn while a large value is being written. */
+  private readonly late: RdbEntryWriter;
+  /** Where that waits. */
+  private readonly waiting: HeldBytes;
+  /** It is being written: nothing may come in between. */
+  private isCatchingUp = false;
   private readonly queue: SlicedEntry[] = [];
   private current: SlicedEntry | undefined;
   private readonly isCompressing: boolean;
 
   /** The keyspace as it is now: no command may be half done. */
-  constructor(store: Store, values: RdbValues, facts: RdbFileFacts, take: TakeBytes) {
+  constructor(store: Store, values: RdbValues, facts: RdbFileFacts, take: TakeBytes, openScratch: OpenScratch) {
     super(store);
+    this.room = new WaitingRoom(openScratch);
+    this.early = { room: this.room, out: new RdbOutput() };
+    this.early.out.compressing = facts.compressing;
+    this.waiting = this.room.hold();
     this.isCompressing = facts.compressing;
     const sized = new Set<number>();
     this.file = new RdbFileWriter(values, facts, take, sized);
-    this.waiting = new RdbEntryWriter(values, facts, sized);
+    this.late = new RdbEntryWriter(values, facts, sized);
     this.file.begin();
   }
 
@@ -42,10 +56,11 @@ export class RdbSnapshot extends SnapshotWalk {
     for (const { value } of this.queue) value.release();
     this.queue.length = 0;
     this.current = undefined;
+    this.room.release();
   }
 
   protected override get hasLarge(): boolean {
-    return this.current !== undefined || this.queue.length > 0;
+    return this.isCatchingUp || this.current !== undefined || this.queue.length > 0;
   }
 
   protected override giveWhatIsFull(): void {
@@ -53,13 +68,26 @@ export class RdbSnapshot extends SnapshotWalk {
   }
 
   protected override continueLarge(): boolean {
+    this.room.throwIfFailed();
+    if (this.isCatchingUp) return this.catchUp();
     if (this.current === undefined && this.queue.length > 0) this.beginLarge();
     const { current, file } = this;
     if (current === undefined) return false;
     if (!current.value.writePiece(file.entries.out)) {
       current.value.release();
       this.current = undefined;
-      file.entries.append(this.waiting);
+      this.isCatchingUp = true;
+    }
+    return true;
+  }
+
+  private catchUp(): boolean {
+    const { entries } = this.file;
+    const piece = this.waiting.take();
+    if (piece !== undefined) entries.out.bytes(piece.buf, piece.from, piece.to);
+    else {
+      entries.continueFrom(this.late);
+      this.isCatchingUp = false;
     }
     return true;
   }
@@ -74,8 +102,9 @@ export class RdbSnapshot extends SnapshotWalk {
   }
 
   protected override takeEntry(db: Database, database: DatabaseSize, ref: Ref): void {
-    const writer = this.current === undefined ? this.file.entries : this.waiting;
-    const large = writer.slice(db, ref, database);
+    const mustWait = this.current !== undefined || this.isCatchingUp;
+    const writer = mustWait ? this.late : this.file.entries;
+    const large = writer.slice(db, ref, database, this.early);
     if (large !== undefined) {
       this.queue.push(large);
       return;
@@ -84,6 +113,9 @@ export class RdbSnapshot extends SnapshotWalk {
     // Compression takes more time than all the rest, and a command waits for what comes out of turn.
     writer.out.compressing = this.isInTurn && this.isCompressing;
     writer.entry(db, ref);
-    this.file.giveWhatIsFull();
+    if (mustWait) {
+      this.waiting.push(writer.out.buf, 0, writer.out.length);
+      writer.out.reset();
+    } else this.file.giveWhatIsFull();
   }
 }

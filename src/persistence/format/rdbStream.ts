@@ -9,6 +9,7 @@
  *
  * Ids of nodes and of pending entries are 16 bytes, the high ones first; the others are two numbers.
  */
+import type { HeldBytes } from '../../base/heldBytes.js';
 import type { Database } from '../../store/database.js';
 import { ENCODING_DEFAULT, type ExpireAtMs, type Ref, TYPE_STREAM } from '../../store/types.js';
 import { ListpackCursor } from '../../types/listpack/cursor.js';
@@ -23,9 +24,11 @@ import { FrozenParts } from './rdbFrozen.js';
 import { type RdbInput, RdbString } from './rdbInput.js';
 import { type LoadedValue, NODES_A_STEP, readInSteps, type ValueReading } from './rdbLoaded.js';
 import { RdbOutput } from './rdbOutput.js';
-import { SLICED_FROM_BYTES, SlicedParts, type SlicedValue } from './rdbSliced.js';
+import { type EarlyParts, SLICED_FROM_BYTES, SlicedParts, type SlicedValue } from './rdbSliced.js';
 
 const ID_BYTES = 16;
+/** So much of a stream's groups is put together before it is put away. */
+const PART_BYTES = 64 * 1024;
 /** A pending entry whose consumer is not known yet. */
 const UNOWNED = -1;
 
@@ -52,17 +55,28 @@ export class RdbStreams {
   }
 
   /** Groups and counters are taken at once, the entries in pieces. */
-  slice(db: Database, ref: Ref, compressing: boolean, isFrozen: boolean): SlicedValue | undefined {
+  slice(db: Database, ref: Ref, early: EarlyParts | undefined): SlicedValue | undefined {
     const stream = db.object(ref) as Stream;
     if (stream.bytesUsed <= SLICED_FROM_BYTES) return undefined;
+    const write = (out: RdbOutput, segment: Segment): void => this.writeNodes(out, segment);
+    if (early === undefined) return this.sliceFrozen(stream, write);
+    const { out, room } = early;
+    const head = room.hold();
+    const tail = room.hold();
+    out.count(stream.nodeCount);
+    putAway(out, head);
+    this.writeTail(out, stream, () => putAway(out, tail));
+    putAway(out, tail);
+    return new SlicedParts(RDB_STREAM_2, head, stream.share(), tail, write);
+  }
+
+  private sliceFrozen(stream: Stream, write: (out: RdbOutput, segment: Segment) => void): SlicedValue {
     const head = new RdbOutput();
     head.count(stream.nodeCount);
     const tail = new RdbOutput();
-    tail.compressing = compressing;
+    tail.compressing = false;
     this.writeTail(tail, stream);
-    const write = (out: RdbOutput, segment: Segment): void => this.writeNodes(out, segment);
-    if (isFrozen) return new FrozenParts(RDB_STREAM_2, head, [...stream.segments], tail, write);
-    return new SlicedParts(RDB_STREAM_2, head, stream.share(), tail, write);
+    return new FrozenParts(RDB_STREAM_2, head, [...stream.segments], tail, write);
   }
 
   private writeNodes(out: RdbOutput, segment: Segment): void {
@@ -73,7 +87,8 @@ export class RdbStreams {
     });
   }
 
-  private writeTail(out: RdbOutput, stream: Stream): void {
+  /** `onPart` is called now and then: what was written may be taken away. */
+  private writeTail(out: RdbOutput, stream: Stream, onPart = () => {}): void {
     out.count(stream.length);
     writeId(out, stream.lastId);
     writeId(out, stream.firstId);
@@ -82,11 +97,11 @@ export class RdbStreams {
     out.count(stream.groups.size);
     for (const name of [...stream.groups.keys()].sort()) {
       out.latin1(name);
-      this.writeGroup(out, stream.groups.get(name)!);
+      this.writeGroup(out, stream.groups.get(name)!, onPart);
     }
   }
 
-  private writeGroup(out: RdbOutput, group: Group): void {
+  private writeGroup(out: RdbOutput, group: Group, onPart: () => void): void {
     const { pending } = group;
     writeId(out, group.lastId);
     out.countBig(group.entriesRead);
@@ -95,6 +110,7 @@ export class RdbStreams {
       this.writeRawId(out, pending.id(this.id));
       out.time(pending.deliveredAtMs);
       out.countBig(pending.deliveries);
+      if (out.length >= PART_BYTES) onPart();
     }
     const consumers = group.sortedConsumers();
     out.count(consumers.length);
@@ -103,6 +119,7 @@ export class RdbStreams {
       out.time(seenAtMs);
       out.count(own.size);
       for (let more = own.first(); more; more = own.next()) this.writeRawId(out, own.id(this.id));
+      if (out.length >= PART_BYTES) onPart();
     }
   }
 
@@ -228,6 +245,11 @@ export class RdbStreams {
     input.raw(ID_BYTES, this.idText);
     return input.failed ? this.id : rawId(this.idText, this.id);
   }
+}
+
+function putAway(out: RdbOutput, held: HeldBytes): void {
+  held.push(out.buf, 0, out.length);
+  out.reset();
 }
 
 function fail(input: RdbInput): number {

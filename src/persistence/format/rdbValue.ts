@@ -19,7 +19,7 @@ import { RdbLists } from './rdbList.js';
 import { LoadedBytes, type LoadedValue, type ValueReading } from './rdbLoaded.js';
 import type { RdbOutput } from './rdbOutput.js';
 import { RdbSets } from './rdbSet.js';
-import { SLICED_FROM_BYTES, SlicedString, type SlicedValue } from './rdbSliced.js';
+import { type EarlyParts, SLICED_FROM_BYTES, SlicedString, type SlicedValue } from './rdbSliced.js';
 import { RdbStreams } from './rdbStream.js';
 import { RdbZsets } from './rdbZset.js';
 
@@ -27,7 +27,7 @@ import { RdbZsets } from './rdbZset.js';
 interface TypeCodec {
   write(out: RdbOutput, db: Database, ref: Ref): void;
   /** Takes the value as it is, to be written in pieces; undefined when it is small enough to be written at once. */
-  slice(db: Database, ref: Ref, compressing: boolean, isFrozen: boolean): SlicedValue | undefined;
+  slice(db: Database, ref: Ref, early: EarlyParts | undefined): SlicedValue | undefined;
   /** Answers something to discard also when the input fails. */
   read(input: RdbInput, type: number, db: Database): LoadedValue;
   /** The same in steps, for types of which values can be too large for one. */
@@ -101,11 +101,11 @@ export class RdbValues {
    * Takes the value of an entry as it is, to be written in pieces while it may change; undefined when it is small enough to be
    * written at once. Whoever gets one releases it before he asks for the next of the same entry.
    *
-   * With `isFrozen` the caller sees to it that nobody changes the value until the last piece was written; any number may then read it
+   * Without `early` the caller sees to it that nobody changes the value until the last piece was written; any number may then read it
    * (rdbFrozen.ts).
    */
-  slice(db: Database, ref: Ref, compressing: boolean, isFrozen = false): SlicedValue | undefined {
-    return this.byType[db.type(ref)].slice(db, ref, compressing, isFrozen);
+  slice(db: Database, ref: Ref, early: EarlyParts | undefined): SlicedValue | undefined {
+    return this.byType[db.type(ref)].slice(db, ref, early);
   }
 
   /**

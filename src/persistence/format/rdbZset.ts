@@ -14,7 +14,7 @@ import { type RdbInput, RdbString } from './rdbInput.js';
 import { ELEMENTS_A_STEP, LoadedBytes, type LoadedValue, readInSteps, type ValueReading } from './rdbLoaded.js';
 import type { RdbOutput } from './rdbOutput.js';
 import { becomeListpack, openGroups } from './rdbPairs.js';
-import { SLICED_FROM_ELEMENTS, SlicedElements, type SlicedValue } from './rdbSliced.js';
+import { type EarlyParts, SLICED_FROM_ELEMENTS, SlicedElements, type SlicedValue } from './rdbSliced.js';
 
 /** Longer texts are no scores. */
 const SCORE_BYTES_MAX = 128;
@@ -46,7 +46,7 @@ export class RdbZsets {
   }
 
   /** The elements then come in no order. */
-  slice(db: Database, ref: Ref, compressing: boolean, isFrozen: boolean): SlicedValue | undefined {
+  slice(db: Database, ref: Ref, early: EarlyParts | undefined): SlicedValue | undefined {
     const set = db.object(ref);
     if (!(set instanceof SortedSet) || set.count <= SLICED_FROM_ELEMENTS) return undefined;
     const { elements } = set;
@@ -57,8 +57,8 @@ export class RdbZsets {
       out.view(member);
       out.double(score.data.getFloat64(score.start, true));
     };
-    if (isFrozen) return new FrozenElements(RDB_ZSET_2, elements, write);
-    return new SlicedElements(RDB_ZSET_2, elements, compressing, write);
+    if (early === undefined) return new FrozenElements(RDB_ZSET_2, elements, write);
+    return new SlicedElements(RDB_ZSET_2, elements, early, write);
   }
 
   read(input: RdbInput, type: number, db: Database): LoadedValue {

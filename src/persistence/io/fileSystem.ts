@@ -8,7 +8,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 
 export interface FileSystem {
-  /** 'read', 'append' (created when missing), 'create' (emptied when it exists), 'exclusive' (must not exist), 'update'. */
+  /** 'read', 'append' (created when missing), 'create' (emptied when it exists), 'exclusive' (must not exist), 'update', 'scratch' ('create' and 'read'). */
   open(file: string, mode: OpenMode): number;
   close(fd: number): void;
   /** Bytes read to buf[offset...) from the file's offset `position`; 0 at the end. */
@@ -39,7 +39,7 @@ export interface FileSystem {
   syncDirectoryInBackground(directory: string, done: (error: unknown) => void): void;
 }
 
-export type OpenMode = 'read' | 'append' | 'create' | 'exclusive' | 'update';
+export type OpenMode = 'read' | 'append' | 'create' | 'exclusive' | 'update' | 'scratch';
 
 export interface FileStat {
   readonly kind: 'file' | 'directory' | 'other';
@@ -55,6 +55,7 @@ const FLAGS: Readonly<Record<OpenMode, number>> = {
   create: O_WRONLY | O_APPEND | O_CREAT | O_TRUNC,
   exclusive: O_WRONLY | O_APPEND | O_CREAT | O_EXCL,
   update: O_RDWR,
+  scratch: O_RDWR | O_APPEND | O_CREAT | O_TRUNC,
 };
 
 /** The files of the machine. */

@@ -3,6 +3,7 @@
  * node that is about to change before it has been read is copied (unlike elements of hashes, which are read out of turn:
  * store/tableCut.ts). A list that no key holds any more keeps its nodes until the end.
  */
+import { type HeldBytes, type HoldBytes, takeAll } from '../../base/heldBytes.js';
 import type { ListpackCursor } from '../listpack/cursor.js';
 import type { ListNode, NodeWatch } from './listNode.js';
 import type { NodeChain } from './nodeChain.js';
@@ -10,7 +11,8 @@ import { NodePacker } from './nodePacker.js';
 
 /** A plain listpack. */
 interface NodeCopy {
-  readonly bytes: Buffer;
+  readonly held: HeldBytes;
+  readonly bytes: number;
   readonly isBare: boolean;
 }
 
@@ -19,15 +21,17 @@ export class ListCut implements NodeWatch {
   /** Whether the node that was read last carries its one element without a listpack around it. */
   isBare = false;
   private readonly list: NodeChain;
+  private readonly hold: HoldBytes;
   private readonly packer: NodePacker;
   private readonly nodes: ListNode[] = [];
   private readonly places = new Map<ListNode, number>();
   private readonly copies = new Map<number, NodeCopy>();
   private next = 0;
 
-  /** The list has no other cut. */
-  constructor(list: NodeChain) {
+  /** The list has no other cut. Copies of nodes are held by what `hold` gives. */
+  constructor(list: NodeChain, hold: HoldBytes) {
     this.list = list;
+    this.hold = hold;
     this.packer = new NodePacker(list.blocks);
     for (let node = list.firstNode; node !== undefined; node = node.next)
       this.places.set(node, this.nodes.push(node) - 1);
@@ -41,7 +45,7 @@ export class ListCut implements NodeWatch {
     if (place >= this.nodeCount) return false;
     const copy = this.copies.get(place);
     if (copy !== undefined) {
-      const { bytes } = copy;
+      const bytes = takeAll(copy.held, copy.bytes);
       this.copies.delete(place);
       this.isBare = copy.isBare;
       cursor.open(bytes, new DataView(bytes.buffer, bytes.byteOffset, bytes.length), 0, bytes.length);
@@ -59,11 +63,14 @@ export class ListCut implements NodeWatch {
     if (place === undefined) return;
     this.places.delete(node);
     const { buf, from } = this.plain(node);
-    this.copies.set(place, { bytes: Buffer.from(buf.subarray(from, from + node.bytes)), isBare: node.isBare });
+    const held = this.hold();
+    held.push(buf, from, from + node.bytes);
+    this.copies.set(place, { held, bytes: node.bytes, isBare: node.isBare });
   }
 
   /** The list is free again. */
   end(): void {
+    for (const { held } of this.copies.values()) held.release();
     this.list.watch(undefined);
   }
 
