@@ -1,21 +1,15 @@
-/** The append-only file under kill -9, cut tails, full disks and other servers. */
+/** The append-only file after restarts, cut tails, on full disks and with other servers. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
-import { Prng } from '../../src/base/prng.js';
 import { getFreePort, tempDir } from '../support/process.js';
 import { RawClient } from '../support/rawclient.js';
 import { redisServerOnPath, skipLoudly } from '../support/redis.js';
 import { encodeRequest } from '../support/resp.js';
 import { ask, type Daemon, type LaunchOptions, launch, ONLY_REDIS, plainArgs, until } from './support/daemon.js';
-import { SetWriter, TransactionWriter } from './support/writers.js';
 
-const SEED = Number(process.env.SHOAL_SEED ?? Date.now() % 1_000_000);
-/** How often the server is killed under load, for each policy. */
-const KILLS = Number(process.env.SHOAL_KILLS ?? 3);
 const hasRedis = redisServerOnPath() !== undefined;
 if (!hasRedis) skipLoudly('append-only files exchanged with Redis');
 
@@ -50,67 +44,6 @@ async function pipeline(port: number, requests: readonly (readonly string[])[]):
   client.close();
   return replies.map((reply) => ('text' in reply ? reply.text : null));
 }
-
-describe(`kill -9 under load (seed ${SEED})`, () => {
-  /** How many items of a writer survived; those that did must be all from the first on, and right. */
-  async function survivors(port: number, count: number, key: (i: number) => string): Promise<number> {
-    const values = await pipeline(
-      port,
-      Array.from({ length: count }, (_, i) => ['GET', key(i)]),
-    );
-    const missing = values.indexOf(null);
-    const found = missing < 0 ? count : missing;
-    values.forEach((value, i) => {
-      if (value !== (i < found ? String(i) : null))
-        throw new Error(`${key(i)} is ${value}, and ${key(found)} is missing`);
-    });
-    return found;
-  }
-
-  async function killedAgainAndAgain(policy: 'always' | 'everysec', dir: string): Promise<void> {
-    const random = new Prng(SEED);
-    const port = await getFreePort();
-    const [a, b, transactions] = [new SetWriter('a'), new SetWriter('b'), new TransactionWriter()];
-    const writers = [a, b, transactions];
-    for (let kill = 0; kill < KILLS; kill++) {
-      const daemon = await serve(dir, port, '--appendfsync', policy);
-      const before = transactions.acknowledged;
-      const writing = writers.map((writer) => writer.run(port));
-      await until('writes were acknowledged', () => transactions.acknowledged > before + 10);
-      await sleep(random.below(150));
-      await daemon.end('SIGKILL');
-      await Promise.all(writing);
-
-      const checked = await serve(dir, port);
-      for (const writer of [a, b]) {
-        const found = await survivors(port, writer.sent, (i) => writer.key(i));
-        expect(found).toBeGreaterThanOrEqual(writer.acknowledged);
-        writer.acknowledged = found;
-      }
-      const left = await survivors(port, transactions.sent, (i) => `left:${i}`);
-      const right = await survivors(port, transactions.sent, (i) => `right:${i}`);
-      expect(left).toBe(right);
-      expect(left).toBeGreaterThanOrEqual(transactions.acknowledged);
-      transactions.acknowledged = left;
-      await checked.end('SIGKILL');
-    }
-    expect(a.acknowledged).toBeGreaterThan(KILLS * 10);
-  }
-
-  it('loses nothing that was acknowledged with appendfsync always, and no half of a transaction', async () => {
-    await killedAgainAndAgain('always', tempDir());
-  });
-
-  it('loses nothing with everysec either, because the kernel has the bytes before the reply leaves', async () => {
-    // On a disk that keeps a sync waiting, everysec may put a write off for as long as Redis does. Memory never waits.
-    const memory = existsSync('/dev/shm') ? await mkdtemp('/dev/shm/shoal-aof-') : tempDir();
-    try {
-      await killedAgainAndAgain('everysec', memory);
-    } finally {
-      await rm(memory, { recursive: true, force: true });
-    }
-  });
-});
 
 describe('a restart', () => {
   it('finds every database, every time to live and what was deleted', async () => {

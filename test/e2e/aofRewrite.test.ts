@@ -1,11 +1,9 @@
-/** Rewrites of the append-only file by real processes: killed, on full and read-only disks, and handed over to redis-server and back. */
+/** Rewrites of the append-only file by real processes: on full and read-only disks, and handed over to redis-server and back. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
-import { Prng } from '../../src/base/prng.js';
 import { BITMAP_COMMANDS } from '../spec/random/bitmap.js';
 import { BASIC_COMMANDS } from '../spec/random/generator.js';
 import { HASH_COMMANDS } from '../spec/random/hash.js';
@@ -18,11 +16,8 @@ import { getFreePort, tempDir } from '../support/process.js';
 import { RawClient } from '../support/rawclient.js';
 import { redisServerOnPath, skipLoudly } from '../support/redis.js';
 import { ask, type Daemon, launch, plainArgs, until } from './support/daemon.js';
-import { SetWriter, TransactionWriter } from './support/writers.js';
 
 const SEED = Number(process.env.SHOAL_SEED ?? Date.now() % 1_000_000);
-/** How often the server is killed during rewrites, for each policy. */
-const KILLS = Number(process.env.SHOAL_KILLS ?? 2);
 const hasRedis = redisServerOnPath() !== undefined;
 if (!hasRedis) skipLoudly('rewritten append-only files exchanged with Redis');
 
@@ -65,59 +60,6 @@ async function pipeline(port: number, requests: readonly (readonly string[])[]):
   client.close();
   return replies.map((reply) => ('text' in reply ? reply.text : null));
 }
-
-describe(`kill -9 during rewrites (seed ${SEED})`, () => {
-  /** How many items of a writer are there: all from the first on. */
-  async function survivors(port: number, count: number, key: (i: number) => string): Promise<number> {
-    const values = await pipeline(
-      port,
-      Array.from({ length: count }, (_, i) => ['GET', key(i)]),
-    );
-    const found = values.indexOf(null) < 0 ? count : values.indexOf(null);
-    expect(values).toEqual(values.map((_, i) => (i < found ? String(i) : null)));
-    return found;
-  }
-
-  for (const [policy, preamble] of [
-    ['always', 'yes'],
-    ['everysec', 'no'],
-  ] as const) {
-    it(`loses nothing with appendfsync ${policy}, aof-use-rdb-preamble ${preamble}`, async () => {
-      const random = new Prng(SEED);
-      // On a disk that keeps a sync waiting, everysec may put a write off for as long as Redis does. Memory never waits.
-      const inMemory = policy === 'everysec' && existsSync('/dev/shm');
-      const dir = inMemory ? await mkdtemp('/dev/shm/shoal-aof-') : tempDir();
-      const port = await getFreePort();
-      const options = ['--appendfsync', policy, '--aof-use-rdb-preamble', preamble];
-      const [sets, transactions] = [new SetWriter('a'), new TransactionWriter()];
-      let rewrites = 0;
-      for (let kill = 0; kill < KILLS; kill++) {
-        const daemon = await serve(dir, port, options);
-        const before = transactions.acknowledged;
-        const writing = [sets, transactions].map((writer) => writer.run(port));
-        await until('writes were acknowledged', () => transactions.acknowledged > before + 10);
-        const end = performance.now() + 100 + random.below(300);
-        while (performance.now() < end) {
-          if ((await ask(port, 'BGREWRITEAOF')).endsWith('started')) rewrites++;
-          await sleep(random.below(20));
-        }
-        await daemon.end('SIGKILL');
-        await Promise.all(writing);
-        const checked = await serve(dir, port, options);
-        const found = await survivors(port, sets.sent, (i) => sets.key(i));
-        expect(found).toBeGreaterThanOrEqual(sets.acknowledged);
-        const left = await survivors(port, transactions.sent, (i) => `left:${i}`);
-        expect(await survivors(port, transactions.sent, (i) => `right:${i}`)).toBe(left);
-        expect(left).toBeGreaterThanOrEqual(transactions.acknowledged);
-        [sets.acknowledged, transactions.acknowledged] = [found, left];
-        expect(filesOf(dir).filter((name) => name.startsWith('temp-'))).toEqual([]);
-        await checked.end('SIGKILL');
-      }
-      expect(rewrites).toBeGreaterThan(0);
-      if (inMemory) await rm(dir, { recursive: true });
-    });
-  }
-});
 
 describe('a rewrite', () => {
   it('begins by itself when the file has grown, and leaves one base and one incremental file', async () => {
