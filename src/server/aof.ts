@@ -77,6 +77,7 @@ export class Aof implements PropagationSink {
       config,
       pid: server.pid,
       startSnapshot: (options) => host.snapshots.start(options),
+      usedMemoryBytes: () => server.usedMemoryBytes(),
     });
     this.#listenToConfig();
   }

@@ -13,8 +13,9 @@ import type { AofBaseFormat } from '../persistence/format/aofManifest.js';
 
 import type { AofRotation, RewriteIncr } from '../persistence/io/aofRotation.js';
 import { errorText, type FileSystem } from '../persistence/io/fileSystem.js';
+import { createRdbFile } from '../persistence/io/finishedFile.js';
 import { isRefusal, type LogSink } from '../persistence/io/logSink.js';
-import { SnapshotFile } from '../persistence/io/snapshotFile.js';
+import { SnapshotFile, type SnapshotTarget } from '../persistence/io/snapshotFile.js';
 import type { Snapshot, SnapshotOptions } from './snapshots.js';
 
 const FAILURES_UNTIL_LIMITED = 3;
@@ -28,6 +29,8 @@ export interface AofRewriterHost {
   readonly config: Config;
   readonly pid: number;
   startSnapshot(options: SnapshotOptions): Snapshot;
+  /** What the data takes. */
+  usedMemoryBytes(): number;
 }
 
 export interface RewriteJob {
@@ -41,7 +44,7 @@ export interface RewriteJob {
 
 interface Running {
   readonly job: RewriteJob;
-  readonly base: SnapshotFile;
+  readonly base: SnapshotTarget;
   readonly format: AofBaseFormat;
   readonly startedAtMs: number;
   snapshot: Snapshot | undefined;
@@ -75,10 +78,11 @@ export class AofRewriter {
 
   /** Begins one; none may be running. False when it cannot, the log tells why. */
   start(job: RewriteJob): boolean {
-    const { files, log, config, pid, clock } = this.#host;
-    let base: SnapshotFile;
+    const { log, config, pid, clock } = this.#host;
+    const format = config.values['aof-use-rdb-preamble'] ? 'rdb' : 'aof';
+    let base: SnapshotTarget;
     try {
-      base = new SnapshotFile(files, job.rotation.tempBasePath(pid), config.values['aof-rewrite-incremental-fsync']);
+      base = this.#createBase(job.rotation.tempBasePath(pid), format);
     } catch (error) {
       log('warning', `Opening the temp file for AOF rewrite in rewriteAppendOnlyFile(): ${errorText(error)}`);
       this.noteFailure();
@@ -91,7 +95,6 @@ export class AofRewriter {
     }
     this.scheduled = false;
     this.rewrites++;
-    const format = config.values['aof-use-rdb-preamble'] ? 'rdb' : 'aof';
     const running: Running = { job, base, format, startedAtMs: clock.nowMs(), snapshot: undefined };
     this.#running = running;
     log('notice', `Background append only file rewriting started by pid ${pid}`);
@@ -203,7 +206,14 @@ export class AofRewriter {
     this.consecutiveFailures++;
   }
 
-  #abandon(base: SnapshotFile): void {
+  #createBase(path: string, format: AofBaseFormat): SnapshotTarget {
+    const { files, config, usedMemoryBytes } = this.#host;
+    const { 'aof-rewrite-incremental-fsync': syncingOften, rdbchecksum: summing } = config.values;
+    if (format === 'aof') return new SnapshotFile(files, path, syncingOften);
+    return createRdbFile(files, path, { syncingOften, summing, expectedBytes: usedMemoryBytes() });
+  }
+
+  #abandon(base: SnapshotTarget): void {
     try {
       base.abandon();
     } catch (error) {

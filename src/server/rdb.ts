@@ -104,7 +104,8 @@ export class Rdb {
     this.#isScheduled = false;
     this.#saves++;
     this.#lastTryMs = this.#nowMs();
-    const file = RdbBackgroundFile.create(this.#saveOptions());
+    const { summing, usedMemoryBytes } = snapshots.facts('save');
+    const file = RdbBackgroundFile.create({ ...this.#saveOptions(), summing, expectedBytes: usedMemoryBytes });
     if (file === undefined) {
       this.#ended(false);
       return false;

@@ -10,6 +10,7 @@ import type { Executor } from '../exec/executor.js';
 import { AofSnapshot } from '../persistence/format/aofSnapshot.js';
 import type { RdbFileFacts } from '../persistence/format/rdbFileFormat.js';
 import { RdbFileWriter } from '../persistence/format/rdbFileWriter.js';
+import type { RdbFinisher } from '../persistence/format/rdbOutput.js';
 import { RdbSnapshot } from '../persistence/format/rdbSnapshot.js';
 import { RdbValues } from '../persistence/format/rdbValue.js';
 import type { SnapshotWalk } from '../persistence/format/snapshotWalk.js';
@@ -31,6 +32,8 @@ export interface SnapshotSink {
    * called while it is full: a write to a key that is not saved yet saves it first.
    */
   write(buf: Buffer, length: number): void;
+  /** When the bytes of an RDB file are to go there instead, and to be finished there. */
+  readonly finisher?: RdbFinisher | undefined;
   /** It wants no more for now; the walk looks again a little later. */
   readonly isFull: boolean;
 }
@@ -99,7 +102,9 @@ export class Snapshots {
     const take = (buf: Buffer, length: number): void => sink.write(buf, length);
     const { dir } = config.values;
     const openScratch = (): ScratchFile => openScratchFile(nodeFileSystem, dir, executor.server.pid);
-    if (format !== 'commands') return new RdbSnapshot(store, this.#values, this.facts(purpose), take, openScratch);
+    if (format !== 'commands') {
+      return new RdbSnapshot(store, this.#values, this.facts(purpose), take, openScratch, sink.finisher);
+    }
     const facts = { nowMs: clock.nowMs(), stamped: config.values['aof-timestamp-enabled'] };
     return new AofSnapshot(store, config, facts, take, openScratch);
   }
