@@ -71,7 +71,7 @@ export class RdbHashes {
   *readInSteps(input: RdbInput, type: number, db: Database): ValueReading {
     if (type !== RDB_HASH) return this.read(input, type, db);
     const count = input.count();
-    const hash = this.begin(db, count);
+    const hash = this.begin(db, count, input.expected(count));
     const readSome = (some: number): void => this.readFields(input, some);
     yield* readInSteps(count, ELEMENTS_A_STEP, readSome, () => hash.discard());
     return this.end(input);
@@ -79,7 +79,7 @@ export class RdbHashes {
 
   private readPlain(input: RdbInput, db: Database): LoadedValue {
     const count = input.count();
-    this.begin(db, count);
+    this.begin(db, count, input.expected(count));
     this.readFields(input, count);
     return this.end(input);
   }
@@ -126,8 +126,8 @@ export class RdbHashes {
     return this.end(input);
   }
 
-  private begin(db: Database, count: number): HashEditor {
-    return this.hash.begin(db, count > this.config.values['hash-max-listpack-entries'] ? count : 0);
+  private begin(db: Database, count: number, expected = count): HashEditor {
+    return this.hash.begin(db, count > this.config.values['hash-max-listpack-entries'] ? expected : 0);
   }
 
   private add(input: RdbInput, field: Range, value: Range): void {

@@ -9,6 +9,8 @@ import { MAX_BYTES } from '../../store/types.js';
 import { ENCODED, ENCODED_INT8, ENCODED_INT16, ENCODED_INT32, ENCODED_LZF, LENGTH_32, LENGTH_64 } from './rdbFormat.js';
 
 const INITIAL_BYTES = 64;
+/** Elements that differ from each other are seldom shorter; a place in a table takes seven bytes. */
+const ELEMENT_BYTES_USUAL = 8;
 /** Memory that grew beyond this is not kept for shorter strings. */
 const KEEP_BYTES = 64 * 1024;
 const NOTHING = Buffer.alloc(0);
@@ -109,6 +111,11 @@ export class RdbInput {
     if (count <= this.left) return count;
     this.failShort();
     return 0;
+  }
+
+  /** For how many of so many elements room is made at once: bytes that claim to be many short ones get no more than they are. */
+  expected(count: number): number {
+    return Math.max(1, Math.min(count, Math.floor(this.left / ELEMENT_BYTES_USUAL)));
   }
 
   /** A safe integer. */

@@ -81,7 +81,7 @@ export class RdbSets {
     const { values } = this.config;
     const count = input.count();
     const isLarge = count > Math.max(values['set-max-intset-entries'], values['set-max-listpack-entries']);
-    this.set.beginAs(db, isLarge ? SET_TABLE : SET_INTSET, count);
+    this.set.beginAs(db, isLarge ? SET_TABLE : SET_INTSET, input.expected(count));
     return count;
   }
 

@@ -74,7 +74,7 @@ export class RdbZsets {
 
   private readPlain(input: RdbInput, db: Database, type: number): LoadedValue {
     const count = input.count();
-    const loaded = this.begin(db, count);
+    const loaded = this.begin(db, input.expected(count));
     this.readMembers(input, type, loaded, count);
     return loaded.end(input);
   }
@@ -82,7 +82,7 @@ export class RdbZsets {
   *readInSteps(input: RdbInput, type: number, db: Database): ValueReading {
     if (type !== RDB_ZSET && type !== RDB_ZSET_2) return this.read(input, type, db);
     const count = input.count();
-    const loaded = this.begin(db, count);
+    const loaded = this.begin(db, input.expected(count));
     const readSome = (some: number): void => this.readMembers(input, type, loaded, some);
     yield* readInSteps(count, ELEMENTS_A_STEP, readSome, () => loaded.discard());
     return loaded.end(input);
