@@ -54,6 +54,7 @@ describe('the packed package in an empty folder', () => {
       'README.md',
       'bin',
       'dist',
+      'docs',
       'package.json',
       'redis.conf',
     ]);

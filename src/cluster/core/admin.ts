@@ -223,7 +223,7 @@ function setSlot(ctx: CoreContext, args: readonly string[]): AdminReply {
   if (action === 'stable' && args.length === 2) {
     state.importing[slot] = undefined;
     state.migrating[slot] = undefined;
-    ctx.persistAndRecompute();
+    saveSlot(ctx);
     return OK;
   }
   if (args.length === 3) {
@@ -231,6 +231,15 @@ function setSlot(ctx: CoreContext, args: readonly string[]): AdminReply {
     if (action === 'node') return setSlotOwner(ctx, slot, id);
   }
   return err('Invalid CLUSTER SETSLOT action or number of arguments. Try CLUSTER HELP');
+}
+
+/**
+ * A tool that moves many slots waits for each of these. Like Redis we do not let it wait for the disk as well: only a new epoch has
+ * to be on it (bumpConfigEpoch).
+ */
+function saveSlot(ctx: CoreContext): void {
+  ctx.persistSoon();
+  ctx.recompute();
 }
 
 function openSlot(ctx: CoreContext, slot: number, action: 'migrating' | 'importing', id: string): AdminReply {
@@ -242,7 +251,7 @@ function openSlot(ctx: CoreContext, slot: number, action: 'migrating' | 'importi
   if (node === undefined) return err(`I don't know about node ${id}`);
   if (!node.isMaster) return err('Target node is not a master');
   (action === 'migrating' ? state.migrating : state.importing)[slot] = node;
-  ctx.persistAndRecompute();
+  saveSlot(ctx);
   return OK;
 }
 
@@ -264,7 +273,7 @@ function setSlotOwner(ctx: CoreContext, slot: number, id: string): AdminReply {
   if (!hasKeys) state.migrating[slot] = undefined;
   if (imported) state.importing[slot] = undefined;
   state.setOwner(slot, node);
-  if (!isKnown) ctx.persistAndRecompute();
+  if (!isKnown) saveSlot(ctx);
   const leftEmpty = wasMine && !node.isMyself && myself.slotCount === 0;
   if (leftEmpty && ctx.config.allowReplicaMigration) followNewOwner(ctx, node);
   if (imported) {

@@ -43,6 +43,7 @@ export class CoreContext {
   #effects: Effect[] = [];
   #nextLinkId = 1;
   #mustPersist = false;
+  #mustBeDurable = false;
   #mustRecompute = false;
 
   constructor(dependencies: CoreDependencies, state: ClusterState) {
@@ -58,8 +59,14 @@ export class CoreContext {
     return this.#nextLinkId++;
   }
 
-  /** The state of this step has to be in nodes.conf before anyone hears of it. */
+  /** The state of this step has to be in nodes.conf, and on disk, before anyone hears of it. */
   persist(): void {
+    this.#mustPersist = true;
+    this.#mustBeDurable = true;
+  }
+
+  /** It has to be in nodes.conf, which survives this process; whether a power cut now loses it is not worth a wait. */
+  persistSoon(): void {
     this.#mustPersist = true;
   }
 
@@ -69,7 +76,7 @@ export class CoreContext {
   }
 
   persistAndRecompute(): void {
-    this.#mustPersist = true;
+    this.persist();
     this.#mustRecompute = true;
   }
 
@@ -99,8 +106,9 @@ export class CoreContext {
     const effects = this.#effects;
     this.#effects = [];
     if (this.#mustPersist) {
+      effects.unshift({ kind: 'persist', text: printNodesConf(this.state), durable: this.#mustBeDurable });
       this.#mustPersist = false;
-      effects.unshift({ kind: 'persist', text: printNodesConf(this.state) });
+      this.#mustBeDurable = false;
     }
     return effects;
   }

@@ -19,11 +19,11 @@ export type Input =
 export type LogLevel = 'debug' | 'verbose' | 'notice' | 'warning';
 
 /**
- * To be carried out in order. A `persist` comes before every `send` of its step and must be on disk before the next
- * effect runs; when it fails the node has to stop, for it could break a promise it already made.
+ * To be carried out in order. A `persist` comes before every `send` of its step and must be in the file, a durable one on disk,
+ * before the next effect runs; when it fails the node has to stop, for it could break a promise it already made.
  */
 export type Effect =
-  | { readonly kind: 'persist'; readonly text: string }
+  | { readonly kind: 'persist'; readonly text: string; readonly durable: boolean }
   | { readonly kind: 'connect'; readonly link: number; readonly ip: string; readonly busPort: number }
   | { readonly kind: 'disconnect'; readonly link: number }
   /** The buffer is not changed afterwards and may be queued; several links may share it. */

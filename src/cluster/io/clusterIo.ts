@@ -25,7 +25,7 @@ import type { ClusterState } from '../core/state.js';
 import { BusListener } from './busListener.js';
 import { BusSocket, type BusSocketEvents, plainIp } from './busSocket.js';
 import { ConfigLock } from './configLock.js';
-import { readNodesConf, writeNodesConf } from './nodesConfFile.js';
+import { handNodesConf, readNodesConf, syncNodesConf, writeNodesConf } from './nodesConfFile.js';
 
 /** What the server around the cluster has to offer. */
 export interface ClusterHost {
@@ -87,6 +87,8 @@ export class ClusterIo {
   readonly #startedAtUs: number;
   #timer: NodeJS.Timeout | undefined;
   #stopped = false;
+  /** nodes.conf was handed to the kernel so many times since the last sync in the background began. */
+  #syncsWanted = 0;
 
   private constructor(options: ClusterIoOptions, lock: ConfigLock, state: ClusterState | undefined) {
     this.#options = options;
@@ -210,7 +212,7 @@ export class ClusterIo {
     const { host } = this.#options;
     switch (effect.kind) {
       case 'persist':
-        return this.#persist(effect.text);
+        return this.#persist(effect.text, effect.durable);
       case 'send':
         return this.#send(effect.link, effect.frame);
       case 'connect':
@@ -238,14 +240,38 @@ export class ClusterIo {
     }
   }
 
-  #persist(text: string): void {
+  #persist(text: string, durable: boolean): void {
+    const { nodesConfPath, host } = this.#options;
     try {
-      writeNodesConf(this.#options.nodesConfPath, text);
-      this.#options.host.configurationChanged();
+      if (durable) writeNodesConf(nodesConfPath, text);
+      else handNodesConf(nodesConfPath, text);
+      if (!durable) this.#syncSoon();
+      host.configurationChanged();
     } catch (error) {
-      this.#stop();
-      this.#options.host.fatal(`Fatal: can't update cluster config file: ${(error as Error).message}`);
+      this.#cannotPersist(error);
     }
+  }
+
+  /** One sync at a time; what comes meanwhile has one more, all together. */
+  #syncSoon(): void {
+    this.#syncsWanted++;
+    if (this.#syncsWanted > 1) return;
+    void this.#sync().catch((error) => {
+      if (!this.#stopped) this.#cannotPersist(error);
+    });
+  }
+
+  async #sync(): Promise<void> {
+    while (this.#syncsWanted > 0 && !this.#stopped) {
+      const covered = this.#syncsWanted;
+      await syncNodesConf(this.#options.nodesConfPath);
+      this.#syncsWanted -= covered;
+    }
+  }
+
+  #cannotPersist(error: unknown): void {
+    this.#stop();
+    this.#options.host.fatal(`Fatal: can't update cluster config file: ${(error as Error).message}`);
   }
 
   #send(link: number, frame: Uint8Array): void {

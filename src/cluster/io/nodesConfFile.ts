@@ -19,17 +19,38 @@ export function readNodesConf(filePath: string): string | undefined {
 
 /** Returns when the text is safe on disk; throws when it cannot be written, the old file then being untouched. */
 export function writeNodesConf(filePath: string, text: string): void {
+  replace(filePath, text, (fd) => fs.fsyncSync(fd));
+  syncDirectory(path.dirname(filePath));
+}
+
+/** The same, but only the kernel has it when this returns, which survives the end of this process. {@link syncNodesConf} does the rest. */
+export function handNodesConf(filePath: string, text: string): void {
+  replace(filePath, text, () => undefined);
+}
+
+function replace(filePath: string, text: string, sync: (fd: number) => void): void {
   const temporary = `${filePath}.tmp`;
   const fd = fs.openSync(temporary, 'w', 0o644);
   try {
     const bytes = Buffer.from(text, 'latin1');
     for (let at = 0; at < bytes.length; ) at += fs.writeSync(fd, bytes, at);
-    fs.fsyncSync(fd);
+    sync(fd);
   } finally {
     fs.closeSync(fd);
   }
   fs.renameSync(temporary, filePath);
-  syncDirectory(path.dirname(filePath));
+}
+
+/** Brings to disk, in the background, what was handed to the kernel before. */
+export async function syncNodesConf(filePath: string): Promise<void> {
+  for (const each of process.platform === 'win32' ? [filePath] : [filePath, path.dirname(filePath)]) {
+    const handle = await fs.promises.open(each, 'r');
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  }
 }
 
 function syncDirectory(directory: string): void {
