@@ -280,19 +280,38 @@ export class Rdb {
     const { server } = this.#host.executor;
     this.#loading = { loader, startMs: this.#nowMs(), startUs: server.clock.monotonicUs() };
     let toldUs = this.#loading.startUs;
+    let delayedKeys = 0;
+    const delay = (): Promise<void> => {
+      const keys = loader.loadedKeys - delayedKeys;
+      delayedKeys = loader.loadedKeys;
+      return this.#delay(keys);
+    };
     const outcome = await loader.load(() => {
       const nowUs = server.clock.monotonicUs();
       if (nowUs - toldUs >= TELL_EVERY_US) {
         toldUs = nowUs;
         this.#tellProgress();
       }
-      return new Promise((resolve) => setImmediate(resolve));
+      return delay();
     });
+    await delay();
     this.#loading = undefined;
     this.loadedAux = loader.aux;
     if (isRefusal(outcome)) return outcome.refused;
     this.#note(outcome.keys, outcome.expired);
     return undefined;
+  }
+
+  /** Lets others in; with key-load-delay, which tests use, for as long as so many keys are to take. */
+  async #delay(keys: number): Promise<void> {
+    await new Promise((resolve) => setImmediate(resolve));
+    for (let done = 0; done < keys; ) {
+      const delayUs = this.#host.config.values['key-load-delay'];
+      if (delayUs <= 0) return;
+      const count = Math.max(1, Math.ceil(DELAY_STEP_US / delayUs));
+      await new Promise((resolve) => setTimeout(resolve, (count * delayUs) / 1000));
+      done += count;
+    }
   }
 
   #note(keys: number, expired: number): void {
@@ -392,6 +411,8 @@ export class Rdb {
   }
 }
 
+/** How often a delay looks whether it is still wanted. */
+const DELAY_STEP_US = 10_000;
 const TELL_EVERY_US = 2_000_000;
 
 const MISCONF =

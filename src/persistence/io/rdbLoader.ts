@@ -115,6 +115,11 @@ export class RdbLoader {
     return this.#input.offset;
   }
 
+  /** Keys that have been loaded so far. */
+  get loadedKeys(): number {
+    return this.#keys;
+  }
+
   /** What the file says of itself, as far as it has been read. */
   get aux(): ReadonlyMap<string, string> {
     return this.#reader.aux;
