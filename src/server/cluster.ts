@@ -70,6 +70,7 @@ export async function startCluster(server: ClusterOwner): Promise<RunningCluster
       // A replica without data that is part of a history has none.
       replicationOffset: () => Math.max(0, replication.master?.offset ?? replication.offset),
       masterSilentMs: () => replication.masterSilentMs,
+      masterLinkUp: () => replication.master?.state === 'connected',
       follow: (host, port) => replication.follow({ host, port }),
       unfollow: (flush) => unfollow(server, flush),
       pauseWrites: (forMs) => server.clients.holdWrites('failover', forMs),
@@ -148,8 +149,9 @@ function settings({ values }: Config, busPort: number): ClusterSettings {
 
 /**
  * After loading: keys may lie in slots that nodes.conf does not give to us (it was lost, or the slots moved while we were
- * down). Slots that nobody serves are ours; the others are opened as importing, so that no key is lost and the operator
- * sees them.
+ * down). Slots that nobody serves are ours when we are alone. In a cluster whoever serves them may only not have told us
+ * yet, and a claim of ours could take them away, with all that was written since (Redis makes it): these wait. The others
+ * are opened as importing, so that no key is lost and the operator sees them.
  */
 export function claimLoadedSlots(server: ClusterOwner, cluster: ClusterPort): void {
   // A replica's keys are its master's to look after.
@@ -158,7 +160,9 @@ export function claimLoadedSlots(server: ClusterOwner, cluster: ClusterPort): vo
   for (let slot = 0; slot < SLOT_COUNT; slot++) {
     if (db.slotKeyCount(slot) === 0 || cluster.core.isMine(slot)) continue;
     const owner = cluster.core.slotOwner(slot);
-    if (owner === undefined) {
+    if (owner === undefined && cluster.core.state.nodes.size > 1) {
+      server.log('warning', `I have keys for unassigned slot ${slot}. Others may serve it, so I keep them and wait.`);
+    } else if (owner === undefined) {
       server.log('warning', `I have keys for unassigned slot ${slot}. Taking responsibility for it.`);
       cluster.admin({ kind: 'addSlots', slots: [String(slot)] });
     } else if (cluster.core.importingFrom(slot) === undefined) {

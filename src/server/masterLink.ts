@@ -109,9 +109,11 @@ export class MasterLink {
     return this.state === 'connected' ? this.#nowMs() : this.#downSinceMs;
   }
 
-  /** How long nothing has come from the master; Infinity when nothing ever did. */
+  /** How long nothing has come from the master; Infinity when nothing ever did, or when what came before is being replaced. */
   get silentMs(): number {
     if (this.state === 'connected') return this.#nowMs() - this.#lastIoMs;
+    // Half loaded, we must not take the master's place.
+    if (this.#phase === 'loading') return Number.POSITIVE_INFINITY;
     return this.#downSinceMs === 0 ? Number.POSITIVE_INFINITY : this.#nowMs() - this.#downSinceMs;
   }
 

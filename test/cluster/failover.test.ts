@@ -1,6 +1,8 @@
 /** Replicas, elections, manual failover and replica migration, on a virtual clock and network. */
 import { describe, expect, it } from 'vitest';
+import { encodeBare } from '../../src/cluster/core/frame.js';
 import { parseNodesConf } from '../../src/cluster/core/nodesConf.js';
+import { AUTH_ACK } from '../../src/cluster/core/protocol.js';
 import { ownerOf, SimCluster, type SimNode } from './simCluster.js';
 
 const TIMEOUT_MS = 2000;
@@ -129,6 +131,23 @@ describe('election', () => {
     sim.runUntil(() => ownerOf(sim, masters[1], 0) === replicas[0], 20_000, 'without a limit it does');
   });
 
+  it('a replica that has come from another master does not stand before it has anything of the new one', () => {
+    const { sim, masters, replicas } = cluster(4);
+    const [, , , second] = replicas;
+    const newMaster = masters[1];
+    sim.kill(replicas[1]);
+    sim.cut(second, newMaster);
+    expect(sim.admin(second, { kind: 'replicate', id: newMaster.id })).toBe('OK');
+    sim.kill(newMaster);
+    sim.run(20_000);
+    expect(second.log.join('\n')).not.toContain('Starting a failover election');
+    sim.restart(newMaster);
+    sim.heal();
+    sim.runUntil(() => second.core.context.coveredSlots[900] !== 0, 20_000, 'it replicates its new master');
+    sim.kill(newMaster);
+    sim.runUntil(() => ownerOf(sim, masters[2], 8000) === second, 20_000, 'now it stands');
+  });
+
   it('cluster-replica-no-failover leaves it to the operator', () => {
     const { sim, masters, replicas } = cluster(1);
     replicas[0].config.replicaNoFailover = true;
@@ -224,6 +243,36 @@ describe('CLUSTER FAILOVER', () => {
     sim.runUntil(() => settled(sim), 20_000, 'all agree');
   });
 
+  it('does not take equal offsets of a fresh replica and an idle master for equal data', () => {
+    const { sim, masters, replicas } = cluster(1);
+    replicas[0].following = undefined;
+    expect([masters[0].offset, replicas[0].offset]).toEqual([0, 0]);
+    expect(sim.admin(replicas[0], { kind: 'failover', mode: undefined })).toBe('OK');
+    sim.run(1000);
+    expect(replicas[0].core.myself.isReplica).toBe(true);
+    replicas[0].following = masters[0].ip;
+    sim.runUntil(() => replicas[0].core.myself.isMaster, 4000, 'with the link it takes over');
+  });
+
+  it('is over after five seconds, also for a replica that was stopped and finds its votes then', () => {
+    // Votes count for two node timeouts, which is longer than a manual failover here.
+    const sim = SimCluster.withReplicas({ masters: 3, replicas: 1, nodeTimeoutMs: 4000 });
+    const masters = sim.nodes.slice(0, 3);
+    const [, , , replica] = sim.nodes;
+    sim.run(4000);
+    for (const master of masters.slice(1)) sim.cut(replica, master);
+    expect(sim.admin(replica, { kind: 'failover', mode: undefined })).toBe('OK');
+    sim.runUntil(() => electionEpoch(replica) > 0, 2000, 'the replica asks');
+    const epoch = electionEpoch(replica);
+    sim.stop(replica);
+    sim.run(6000);
+    replica.kept = undefined;
+    for (const master of masters) {
+      sim.inject(master, replica, encodeBare(AUTH_ACK, { ...master.core.context.header(), currentEpoch: epoch }));
+    }
+    expect(replica.core.myself.isReplica).toBe(true);
+  });
+
   it('gives up after five seconds when the replica cannot catch up, and the master goes on', () => {
     const { sim, masters, replicas } = cluster(3);
     replicas[0].following = undefined;
@@ -296,5 +345,31 @@ describe('masters that become replicas', () => {
     sim.runUntil(() => masterOf(masters[0]) === masters[1].id, 10_000, 'the master follows');
     sim.runUntil(() => masterOf(replicas[0]) === masters[1].id, 10_000, 'its replica too');
     sim.runUntil(() => settled(sim), 20_000, 'all agree');
+  });
+
+  it('but not while it holds keys of a slot that it imports, which nobody else has', () => {
+    const { sim, masters } = cluster(1);
+    const [giver, taker, other] = masters;
+    const slot = '10923';
+    sim.admin(giver, { kind: 'setSlot', args: [slot, 'importing', other.id] });
+    giver.keysInSlot.set(10923, 1);
+    sim.admin(giver, { kind: 'delSlotsRange', bounds: ['1', '5460'] });
+    sim.admin(giver, { kind: 'setSlot', args: ['0', 'migrating', taker.id] });
+    sim.admin(taker, { kind: 'setSlot', args: ['0', 'importing', giver.id] });
+    sim.admin(taker, { kind: 'setSlot', args: ['0', 'node', taker.id] });
+    sim.runUntil(() => ownerOf(sim, giver, 0) === taker, 10_000, 'the old owner has heard of it');
+    expect(giver.core.myself.slotCount).toBe(0);
+    expect(giver.core.myself.isMaster).toBe(true);
+    expect(giver.core.importingFrom(10923)?.id).toBe(other.id);
+  });
+
+  it("nor when the operator tells it that the last slot is another one's", () => {
+    const { sim, masters } = cluster(0);
+    const [giver, taker, other] = masters;
+    sim.admin(giver, { kind: 'setSlot', args: ['10923', 'importing', other.id] });
+    giver.keysInSlot.set(10923, 1);
+    sim.admin(giver, { kind: 'delSlotsRange', bounds: ['1', '5460'] });
+    expect(sim.admin(giver, { kind: 'setSlot', args: ['0', 'node', taker.id] })).toBe('OK');
+    expect(giver.core.myself.isMaster).toBe(true);
   });
 });

@@ -160,6 +160,7 @@ export class OurNode {
       isDatabaseEmpty: () => true,
       replicationOffset: () => 0,
       masterSilentMs: () => 0,
+      masterLinkUp: () => true,
       follow: (ip, port) => this.log.push(`follow ${ip}:${port}`),
       unfollow: (flush) => this.log.push(`unfollow ${flush}`),
       pauseWrites: (forMs) => this.log.push(`pause ${forMs}`),

@@ -3,8 +3,8 @@
  * what `run` lets pass. The order of effects is checked after every step of every node, the state's invariants
  * after every step that changed something.
  *
- * The network: a connection is a FIFO pair of directions with a fixed latency. Between nodes that a partition keeps
- * apart, connecting hangs and frames are lost (on TCP they would come late or never). A killed node resets its
+ * Time and network are those of the simulator (test/sim), without its faults: a connection is a FIFO pair of directions with
+ * a fixed latency. Between nodes that a partition keeps apart, connecting hangs and frames wait. A killed node resets its
  * connections and refuses new ones; its nodes.conf stays.
  */
 import { Prng } from '../../src/base/prng.js';
@@ -13,6 +13,8 @@ import { ClusterCore } from '../../src/cluster/core/core.js';
 import type { CoreConfig, CoreDependencies, Effect, Input } from '../../src/cluster/core/effects.js';
 import { TICK_MS } from '../../src/cluster/core/effects.js';
 import { parseNodesConf } from '../../src/cluster/core/nodesConf.js';
+import { type Host, Network, type Socket, type SocketEvents } from '../sim/network.js';
+import { VirtualTime } from '../sim/virtualTime.js';
 
 export const PORT = 6379;
 export const BUS_PORT = 16379;
@@ -24,15 +26,7 @@ const VERIFY_EVERY = 50;
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
-interface Connection {
-  readonly from: SimNode;
-  readonly fromLink: number;
-  readonly to: SimNode;
-  toLink: number;
-  open: boolean;
-}
-
-export class SimNode {
+export class SimNode implements Host<Uint8Array> {
   readonly ip: string;
   readonly config: Mutable<CoreConfig>;
   readonly keysInSlot = new Map<number, number>();
@@ -51,6 +45,10 @@ export class SimNode {
   paused = false;
   /** What came since it was stopped; undefined while it runs. */
   kept: Input[] | undefined = undefined;
+  /** By link. */
+  readonly sockets = new Map<number, Socket<Uint8Array>>();
+  /** What happens when somebody connects; undefined while the node does not run. */
+  onConnection: ((socket: Socket<Uint8Array>) => SocketEvents<Uint8Array>) | undefined;
 
   constructor(ip: string, nodeTimeoutMs: number) {
     this.ip = ip;
@@ -73,24 +71,29 @@ export class SimNode {
   get id(): string {
     return this.core.myself.id;
   }
+
+  accept(port: number, socket: Socket<Uint8Array>): SocketEvents<Uint8Array> | undefined {
+    return port === this.config.announcedBusPort ? this.onConnection?.(socket) : undefined;
+  }
 }
 
 export class SimCluster {
   readonly nodes: SimNode[] = [];
   readonly random: Prng;
   readonly #nodeTimeoutMs: number;
-  nowMs = 1_700_000_000_000;
+  readonly #time = new VirtualTime(1_700_000_000_000);
+  readonly #network: Network<Uint8Array>;
   #steps = 0;
-  #events: { readonly atMs: number; readonly run: () => void }[] = [];
-  /** By link: node index and link id of either end -> connection. */
-  readonly #connections = new Map<string, Connection>();
-  readonly #cuts = new Set<string>();
-  readonly #groupOf = new Map<SimNode, number>();
 
   constructor(options: { nodes: number; seed?: number; nodeTimeoutMs?: number }) {
     this.random = new Prng(options.seed ?? 1);
     this.#nodeTimeoutMs = options.nodeTimeoutMs ?? 2000;
+    this.#network = new Network(this.#time, this.random, { latencyMs: LATENCY_MS, jitterMs: 0, loss: 0 });
     for (let i = 0; i < options.nodes; i++) this.addNode();
+  }
+
+  get nowMs(): number {
+    return this.#time.nowMs;
   }
 
   /** A cluster whose masters share all slots and which has settled. */
@@ -152,26 +155,34 @@ export class SimCluster {
       isDatabaseEmpty: () => node.keysInSlot.size === 0,
       replicationOffset: () => node.offset,
       masterSilentMs: () => this.nowMs - node.heardOfMasterAtMs,
+      masterLinkUp: () => this.#masterOf(node) !== undefined,
     };
     const loaded = node.disk === undefined ? undefined : parseNodesConf(node.disk, this.nowMs);
     if (loaded !== undefined && 'reason' in loaded) throw new Error(`line ${loaded.line}: ${loaded.reason}`);
     const core = new ClusterCore(dependencies, loaded?.state, this.nowMs);
     node.core = core;
     node.alive = true;
+    node.onConnection = (socket) => this.#accept(node, socket);
+    this.#network.attach(node);
     this.#carryOut(node, core.start(this.nowMs));
     const tick = (): void => {
       if (node.core !== core || !node.alive) return;
       this.#replicate(node);
       this.#step(node, { kind: 'tick' });
-      this.#at(TICK_MS, tick);
+      this.#time.after(TICK_MS, tick);
     };
-    this.#at(1 + this.random.below(TICK_MS), tick);
+    this.#time.after(1 + this.random.below(TICK_MS), tick);
+  }
+
+  /** The master, if it can be reached. */
+  #masterOf(node: SimNode): SimNode | undefined {
+    return this.nodes.find(({ ip, alive }, i) => alive && ip === node.following && this.reachable(node, this.nodes[i]));
   }
 
   /** Takes all that its master has, if it can reach it. */
   #replicate(node: SimNode): void {
-    const master = this.nodes.find(({ ip, alive }) => alive && ip === node.following);
-    if (master === undefined || !this.reachable(node, master)) return;
+    const master = this.#masterOf(node);
+    if (master === undefined) return;
     node.offset = master.offset;
     node.heardOfMasterAtMs = this.nowMs;
     if (node.core.awaitsOffset) this.#step(node, { kind: 'replicated' });
@@ -180,9 +191,7 @@ export class SimCluster {
   // ------------------------------------------------------------------------------------------------ time
 
   run(ms: number): void {
-    const endMs = this.nowMs + ms;
-    while (this.#events.length > 0 && this.#events[0].atMs <= endMs) this.#next();
-    this.nowMs = endMs;
+    this.#time.run(ms);
   }
 
   runUntil(condition: () => boolean, maxMs: number, what: string): number {
@@ -192,24 +201,6 @@ export class SimCluster {
       this.run(CONDITION_STEP_MS);
     }
     return this.nowMs - startMs;
-  }
-
-  #next(): void {
-    const event = this.#events.shift()!;
-    this.nowMs = Math.max(this.nowMs, event.atMs);
-    event.run();
-  }
-
-  #at(delayMs: number, run: () => void): void {
-    const atMs = this.nowMs + delayMs;
-    let low = 0;
-    let high = this.#events.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (this.#events[middle].atMs <= atMs) low = middle + 1;
-      else high = middle;
-    }
-    this.#events.splice(low, 0, { atMs, run });
   }
 
   // ------------------------------------------------------------------------------------------------ what happens to nodes
@@ -227,7 +218,9 @@ export class SimCluster {
   /** kill -9. */
   kill(node: SimNode): void {
     node.alive = false;
-    for (const connection of this.#connectionsOf(node)) this.#close(connection, node, 'reset');
+    node.onConnection = undefined;
+    node.sockets.clear();
+    this.#network.killed(node.ip);
   }
 
   restart(node: SimNode): void {
@@ -236,25 +229,25 @@ export class SimCluster {
 
   /** Cuts the network between the groups. */
   partition(...groups: (readonly SimNode[])[]): void {
-    this.#groupOf.clear();
-    groups.forEach((group, index) => {
-      for (const node of group) this.#groupOf.set(node, index + 1);
-    });
+    for (const group of groups) {
+      const others = groups.filter((each) => each !== group).flat();
+      for (const node of group) for (const other of others) this.#network.cut(node.ip, other.ip);
+    }
   }
 
   /** Cuts the network between two nodes only. */
   cut(a: SimNode, b: SimNode): void {
-    this.#cuts.add(`${a.ip} ${b.ip}`).add(`${b.ip} ${a.ip}`);
+    this.#network.cut(a.ip, b.ip);
+    this.#network.cut(b.ip, a.ip);
   }
 
   /** Ends partitions and cuts. */
   heal(): void {
-    this.#groupOf.clear();
-    this.#cuts.clear();
+    this.#network.heal();
   }
 
   reachable(a: SimNode, b: SimNode): boolean {
-    return (this.#groupOf.get(a) ?? 0) === (this.#groupOf.get(b) ?? 0) && !this.#cuts.has(`${a.ip} ${b.ip}`);
+    return this.#network.canTalk(a.ip, b.ip);
   }
 
   /** Gives a frame to a node as if it came from `from` on the connection that `from` opened. */
@@ -295,7 +288,7 @@ export class SimCluster {
     const kept = node.kept ?? [];
     node.kept = undefined;
     this.#step(node, { kind: 'tick' });
-    for (const input of kept) this.#at(0, () => this.#step(node, input));
+    for (const input of kept) this.#time.after(0, () => this.#step(node, input));
   }
 
   #step(node: SimNode, input: Input): void {
@@ -316,10 +309,10 @@ export class SimCluster {
         if (index !== 0) throw new Error('a persist has to be the first effect of its step');
         node.disk = effect.text;
       } else if (effect.kind === 'connect') this.#connect(node, effect.link, effect.ip, effect.busPort);
-      else if (effect.kind === 'send') this.#send(node, effect.link, effect.frame);
+      else if (effect.kind === 'send') node.sockets.get(effect.link)?.send(effect.frame);
       else if (effect.kind === 'disconnect') {
-        const connection = this.#connections.get(key(node, effect.link));
-        if (connection !== undefined) this.#close(connection, node, 'closed');
+        node.sockets.get(effect.link)?.close();
+        node.sockets.delete(effect.link);
       } else if (effect.kind === 'log') node.log.push(effect.text);
       else if (effect.kind === 'dropSlots') node.droppedSlots.push(...effect.slots);
       else if (effect.kind === 'follow') node.following = effect.ip;
@@ -329,59 +322,31 @@ export class SimCluster {
     });
   }
 
-  #connect(from: SimNode, fromLink: number, ip: string, busPort: number): void {
-    const to = this.nodes.find((node) => node.ip === ip && node.config.announcedBusPort === busPort);
-    const connection: Connection = { from, fromLink, to: to ?? from, toLink: 0, open: true };
-    this.#connections.set(key(from, fromLink), connection);
-    this.#at(LATENCY_MS, () => {
-      if (!connection.open || (to !== undefined && !this.reachable(from, to))) return;
-      if (to?.alive !== true) {
-        this.#forget(connection);
-        this.#step(from, { kind: 'closed', link: fromLink, reason: 'Connection refused' });
-        return;
-      }
-      connection.toLink = to.core.newLinkId();
-      this.#connections.set(key(to, connection.toLink), connection);
-      this.#step(to, { kind: 'accepted', link: connection.toLink, remoteIp: from.ip, localIp: to.ip });
-      this.#step(from, { kind: 'connected', link: fromLink, localIp: from.ip });
+  #connect(node: SimNode, link: number, ip: string, busPort: number): void {
+    const socket = this.#network.connect(node.ip, ip, busPort, {
+      connected: () => this.#step(node, { kind: 'connected', link, localIp: node.ip }),
+      ...this.#events(node, link),
     });
+    node.sockets.set(link, socket);
   }
 
-  #send(node: SimNode, link: number, frame: Uint8Array): void {
-    const connection = this.#connections.get(key(node, link));
-    if (connection === undefined) return;
-    const outgoing = connection.from === node && connection.fromLink === link;
-    const peer = outgoing ? connection.to : connection.from;
-    const peerLink = outgoing ? connection.toLink : connection.fromLink;
-    this.#at(LATENCY_MS, () => {
-      if (connection.open && this.reachable(node, peer)) this.#step(peer, { kind: 'frame', link: peerLink, frame });
-    });
+  #accept(node: SimNode, socket: Socket<Uint8Array>): SocketEvents<Uint8Array> {
+    const link = node.core.newLinkId();
+    const { remoteIp, localIp } = socket;
+    node.sockets.set(link, socket);
+    this.#step(node, { kind: 'accepted', link, remoteIp, localIp });
+    return this.#events(node, link);
   }
 
-  /** `node` ends the connection; the other end hears of it if it can. */
-  #close(connection: Connection, node: SimNode, reason: string): void {
-    this.#forget(connection);
-    const outgoing = connection.from === node;
-    const peer = outgoing ? connection.to : connection.from;
-    const link = outgoing ? connection.toLink : connection.fromLink;
-    this.#at(LATENCY_MS, () => {
-      if (link !== 0 && this.reachable(node, peer)) this.#step(peer, { kind: 'closed', link, reason });
-    });
+  #events(node: SimNode, link: number): SocketEvents<Uint8Array> {
+    return {
+      received: (frame) => this.#step(node, { kind: 'frame', link, frame }),
+      closed: (reason) => {
+        node.sockets.delete(link);
+        this.#step(node, { kind: 'closed', link, reason });
+      },
+    };
   }
-
-  #forget(connection: Connection): void {
-    connection.open = false;
-    this.#connections.delete(key(connection.from, connection.fromLink));
-    this.#connections.delete(key(connection.to, connection.toLink));
-  }
-
-  #connectionsOf(node: SimNode): Set<Connection> {
-    return new Set([...this.#connections.values()].filter((c) => c.from === node || c.to === node));
-  }
-}
-
-function key(node: SimNode, link: number): string {
-  return `${node.ip}/${link}`;
 }
 
 /** The owner of a slot as one node sees it. */

@@ -1,7 +1,7 @@
 /** The CLUSTER subcommands that change something. Replies and their order are those of Redis. */
 import { SLOT_COUNT } from '../../base/crc16.js';
 import { parseIp } from './address.js';
-import { bumpConfigEpoch, followNewOwner } from './claims.js';
+import { bumpConfigEpoch, followNewOwner, holdsImportedKeys } from './claims.js';
 import type { CoreContext } from './context.js';
 import { broadcastPong } from './gossip.js';
 import { type FailoverMode, startManualFailover } from './manualFailover.js';
@@ -275,7 +275,7 @@ function setSlotOwner(ctx: CoreContext, slot: number, id: string): AdminReply {
   state.setOwner(slot, node);
   if (!isKnown) saveSlot(ctx);
   const leftEmpty = wasMine && !node.isMyself && myself.slotCount === 0;
-  if (leftEmpty && ctx.config.allowReplicaMigration) followNewOwner(ctx, node);
+  if (leftEmpty && ctx.config.allowReplicaMigration && !holdsImportedKeys(ctx)) followNewOwner(ctx, node);
   if (imported) {
     // A new epoch makes everyone believe the new owner rather than the old one.
     if (bumpConfigEpoch(ctx)) ctx.log('warning', `configEpoch updated after importing slot ${slot}`);

@@ -21,6 +21,7 @@ export function applyClaim(ctx: CoreContext, claimer: ClusterNode, configEpoch: 
   const lostWithKeys: number[] = [];
   let claimed = 0;
   let takenFromUs = 0;
+  let handedOver = false;
   for (let slot = 0; slot < SLOT_COUNT; slot++) {
     const owner = state.owners[slot];
     if (!hasBit(bitmap, slot)) {
@@ -38,6 +39,7 @@ export function applyClaim(ctx: CoreContext, claimer: ClusterNode, configEpoch: 
     if (owner === ours) takenFromUs++;
     if (owner?.isMyself) {
       if (ctx.dependencies.countKeysInSlot(slot) > 0) lostWithKeys.push(slot);
+      handedOver ||= state.migrating[slot] === claimer;
       state.migrating[slot] = undefined;
     }
     state.setOwner(slot, claimer);
@@ -45,8 +47,20 @@ export function applyClaim(ctx: CoreContext, claimer: ClusterNode, configEpoch: 
   }
   const leftEmpty = takenFromUs > 0 && ours.slotCount === 0;
   const mayFollow = ctx.config.allowReplicaMigration || claimed === takenFromUs;
-  if (leftEmpty && mayFollow) followNewOwner(ctx, claimer);
+  if (leftEmpty && mayFollow && !(handedOver && holdsImportedKeys(ctx))) followNewOwner(ctx, claimer);
   else if (lostWithKeys.length > 0) ctx.emit({ kind: 'dropSlots', slots: lostWithKeys });
+}
+
+/**
+ * A slot that we import has keys here, of which nobody else has a copy. A master that hands over its last slot stays what it
+ * is then: the data of the new owner would replace them. (Redis lets them go.)
+ */
+export function holdsImportedKeys(ctx: CoreContext): boolean {
+  const { importing } = ctx.state;
+  for (let slot = 0; slot < SLOT_COUNT; slot++) {
+    if (importing[slot] !== undefined && ctx.dependencies.countKeysInSlot(slot) > 0) return true;
+  }
+  return false;
 }
 
 /** We lost our last slot, or our master did. */

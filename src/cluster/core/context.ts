@@ -7,7 +7,7 @@ import { Election, ManualFailover } from './failoverState.js';
 import type { FrameHeader } from './frame.js';
 import { ClusterNode, type Link } from './node.js';
 import { printNodesConf } from './nodesConf.js';
-import { MESSAGE_NAMES, MSG_PAUSED } from './protocol.js';
+import { MESSAGE_NAMES, MSG_PAUSED, SLOT_BITMAP_BYTES } from './protocol.js';
 import type { ClusterState } from './state.js';
 
 export class CoreContext {
@@ -37,6 +37,8 @@ export class CoreContext {
   readonly manual = new ManualFailover();
   /** DEBUG DROP-CLUSTER-PACKET-FILTER: frames of this type are ignored; -1 for none. */
   droppedType = -1;
+  /** Slots that our master had when we last replicated it: what our data is about. */
+  readonly coveredSlots = new Uint8Array(SLOT_BITMAP_BYTES);
   /** The master that the shell was told to replicate; '' for none. */
   followedId = '';
 

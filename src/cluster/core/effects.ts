@@ -86,4 +86,6 @@ export interface CoreDependencies {
   replicationOffset(): number;
   /** How long our master has not been heard of: since its last word, or since the link broke. Infinity without any. */
   masterSilentMs(): number;
+  /** We replicate: what we have is what our master had, up to our offset. */
+  masterLinkUp(): boolean;
 }

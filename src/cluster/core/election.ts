@@ -37,7 +37,7 @@ export function driveElection(ctx: CoreContext): void {
   const { election, manual, nowMs } = ctx;
   const { master } = ctx.state.myself;
   if (master === undefined || !isCalledFor(ctx, master)) return election.noProblem();
-  if (!manual.canStart && isDataTooOld(ctx)) return tellProblem(ctx, master, DATA_TOO_OLD);
+  if (!manual.canStart && isDataTooOld(ctx, master)) return tellProblem(ctx, master, DATA_TOO_OLD);
   const votingMs = Math.max(ctx.config.nodeTimeoutMs * VOTING_TIMEOUTS, MIN_VOTING_MS);
   const ageMs = nowMs - election.startsAtMs;
   if (ageMs > votingMs * 2) schedule(ctx, master);
@@ -51,14 +51,31 @@ export function driveElection(ctx: CoreContext): void {
 
 function isCalledFor(ctx: CoreContext, master: ClusterNode): boolean {
   if (!ctx.state.myself.isReplica || master.slotCount === 0) return false;
-  if (ctx.manual.active && ctx.manual.canStart) return true;
+  // Votes may be read before the tick that ends it, when we were stopped: by then the master writes again.
+  if (ctx.manual.active && ctx.manual.canStart && ctx.nowMs <= ctx.manual.endsAtMs) return true;
   return master.isFailed && !ctx.config.replicaNoFailover;
 }
 
+/** Due with every tick of a replica, before it may change its master. */
+export function noteCoveredSlots(ctx: CoreContext): void {
+  const { master } = ctx.state.myself;
+  if (master !== undefined && ctx.dependencies.masterLinkUp()) ctx.coveredSlots.set(master.slotBitmap);
+}
+
+/**
+ * We have come to this master from another, and have nothing of it yet: in its place we would serve its slots empty. Not so
+ * when it has taken over from the master that we had. (Redis looks at the time since the last word of whichever master.)
+ */
+function isDataForeign(ctx: CoreContext, master: ClusterNode): boolean {
+  const { coveredSlots } = ctx;
+  return master.slotBitmap.every((byte, i) => (byte & coveredSlots[i]) === 0);
+}
+
 /** The master was silent for longer than the time it took to be found failed and than the configuration allows. */
-function isDataTooOld(ctx: CoreContext): boolean {
+function isDataTooOld(ctx: CoreContext, master: ClusterNode): boolean {
   const { nodeTimeoutMs, replicaValidityFactor, pingReplicaPeriodMs } = ctx.config;
   if (replicaValidityFactor === 0) return false;
+  if (isDataForeign(ctx, master)) return true;
   const silentMs = ctx.dependencies.masterSilentMs();
   const ageMs = silentMs > nodeTimeoutMs ? silentMs - nodeTimeoutMs : silentMs;
   return ageMs > pingReplicaPeriodMs + nodeTimeoutMs * replicaValidityFactor;

@@ -70,6 +70,8 @@ export function notePausedMaster(ctx: CoreContext, sender: ClusterNode, header: 
 export function driveManualFailover(ctx: CoreContext): void {
   const { manual } = ctx;
   if (!manual.awaitsOffset || ctx.dependencies.replicationOffset() !== manual.masterOffset) return;
+  // Until we have its snapshot, an equal number says nothing: that of a fresh replica and an idle master is 0.
+  if (!ctx.dependencies.masterLinkUp()) return;
   ctx.log('warning', 'All master replication stream processed, manual failover can start.');
   begin(ctx);
 }

@@ -1,7 +1,7 @@
 /** What a node does by itself, ten times a second: connect, ping, and notice who does not answer. */
 import type { CoreContext } from './context.js';
 import { TICK_MS } from './effects.js';
-import { driveElection } from './election.js';
+import { driveElection, noteCoveredSlots } from './election.js';
 import { markPossiblyFailed, noteStall } from './failure.js';
 import { refreshMyself, sendPing } from './gossip.js';
 import { driveManualFailover, endManualFailoverIfLate } from './manualFailover.js';
@@ -27,6 +27,7 @@ export function tick(ctx: CoreContext): void {
 }
 
 function tickAsReplica(ctx: CoreContext): void {
+  noteCoveredSlots(ctx);
   leaveSubReplica(ctx);
   followIfDue(ctx);
   driveManualFailover(ctx);

@@ -33,6 +33,7 @@ export interface ClusterHost {
   isDatabaseEmpty(): boolean;
   replicationOffset(): number;
   masterSilentMs(): number;
+  masterLinkUp(): boolean;
   /** Replicate that node from now on. */
   follow(ip: string, port: number): void;
   /** Replicate nobody; with `flush` drop the data as well. */
@@ -319,6 +320,7 @@ function coreDependencies({ host, random, settings }: ClusterIoOptions): CoreDep
     isDatabaseEmpty: () => host.isDatabaseEmpty(),
     replicationOffset: () => host.replicationOffset(),
     masterSilentMs: () => host.masterSilentMs(),
+    masterLinkUp: () => host.masterLinkUp(),
   };
 }
 
