@@ -7,7 +7,7 @@
  * Runs `--seeds` seeds from `--seed` on, `--minutes` of virtual time each, until `--hours` of real time are over, and prints
  * what happened. Without `--nodes` there are 6 to 10. A seed that finds a violation prints its last events, and how to replay it;
  * the exit code is then 1. A night: npm run sim -- --seeds 100000 --hours 8 --seed 1000000. With `--scale`: traffic, joining and
- * election with 6, 100 and 1000 nodes, without faults; the last takes several GB of memory and an hour.
+ * election with 6, 100 and 1000 nodes, without faults; the last takes more than 10 GB of memory, and long.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
