@@ -10,6 +10,11 @@ const SLICE_US = 800;
 const SHARE_OF_SERVING = 1 / 3;
 const MIN_SLICE_US = 50;
 
+/** How long the next slice may take. `servedUs`: how long ago the last one ended. */
+export function sliceUs(isServing: boolean, servedUs: number): number {
+  return isServing ? Math.min(SLICE_US, Math.max(MIN_SLICE_US, servedUs * SHARE_OF_SERVING)) : SLICE_US;
+}
+
 export class SlicePacer {
   readonly #clock: Clock;
   readonly #stats: Stats;
@@ -29,8 +34,6 @@ export class SlicePacer {
     const commands = this.#stats.commandsProcessed;
     await new Promise(setImmediate);
     this.#beganUs = this.#clock.monotonicUs();
-    const isServing = this.#stats.commandsProcessed !== commands;
-    const servedUs = this.#beganUs - endedUs;
-    this.#sliceUs = isServing ? Math.min(SLICE_US, Math.max(MIN_SLICE_US, servedUs * SHARE_OF_SERVING)) : SLICE_US;
+    this.#sliceUs = sliceUs(this.#stats.commandsProcessed !== commands, this.#beganUs - endedUs);
   }
 }

@@ -17,11 +17,8 @@ import type { SnapshotWalk } from '../persistence/format/snapshotWalk.js';
 import type { ScratchFile } from '../persistence/format/waitingRoom.js';
 import { nodeFileSystem } from '../persistence/io/fileSystem.js';
 import { openScratchFile } from '../persistence/io/scratchFile.js';
+import { sliceUs } from './slicePacer.js';
 
-const SLICE_US = 800;
-/** A slice while requests come: so much of the time that they were served before it, but not less than is worth a call. */
-const SHARE_OF_SERVING = 1 / 3;
-const MIN_SLICE_US = 50;
 /** How long to wait for a sink that is full. */
 const FULL_PAUSE_MS = 1;
 
@@ -202,16 +199,14 @@ class Running implements Snapshot {
     if (this.#isRead) return this.#end();
     const { clock, stats } = this.#executor.server;
     const beganUs = clock.monotonicUs();
-    const isServing = stats.commandsProcessed !== this.#commandsBefore;
-    const servedUs = beganUs - this.#pausedAtUs;
-    const sliceUs = isServing ? Math.min(SLICE_US, Math.max(MIN_SLICE_US, servedUs * SHARE_OF_SERVING)) : SLICE_US;
+    const lengthUs = sliceUs(stats.commandsProcessed !== this.#commandsBefore, beganUs - this.#pausedAtUs);
     const isDelayed = this.#delayUsPerKey > 0;
     let nowUs = beganUs;
     try {
       do {
         this.#isRead = !this.#walk.step();
         nowUs = clock.monotonicUs();
-      } while (!this.#isRead && nowUs - beganUs < sliceUs && !this.#options.sink.isFull && !isDelayed);
+      } while (!this.#isRead && nowUs - beganUs < lengthUs && !this.#options.sink.isFull && !isDelayed);
     } catch (error) {
       return this.#end(error);
     }
