@@ -23,6 +23,7 @@ import type { MonitorsPort, PubSubPort, SubscriptionCounts, TrackingPort } from 
 import type { ReplicationPort } from './replicationPort.js';
 import type { RestorePort } from './restorePort.js';
 import type { LatencyPort, SlowLogPort } from './server/monitoringPorts.js';
+import type { SlotMovesPort } from './slotMovesPort.js';
 import type { StreamTools } from './stream/tools.js';
 
 /** Classes of keyspace events: the bits of notify-keyspace-events. */
@@ -439,6 +440,7 @@ export interface ServerPort {
   readonly replication: ReplicationPort;
   readonly migrations: MigrationPort;
   readonly restores: RestorePort;
+  readonly slotMoves: SlotMovesPort;
   /** Undefined unless cluster-enabled. */
   readonly cluster: ClusterPort | undefined;
   /** DEBUG SET-ACTIVE-EXPIRE. */

@@ -152,6 +152,7 @@ function route(request: Request, cluster: ClusterPort, survey: KeySurvey): strin
   const owner = core.slotOwner(slot);
   if (owner === undefined) return UNBOUND;
   if (survey.crossSlot) return errors.CROSSSLOT;
+  if (session.importing?.has(slot)) return undefined;
   const { values } = request.server.config;
   if (!core.stateOk && survey.channels) {
     if (!values['cluster-allow-pubsubshard-when-down']) return DOWN;

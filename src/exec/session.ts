@@ -103,6 +103,8 @@ export class Session implements ClientPort {
   watchBroken = false;
   /** A request that CLIENT PAUSE, or a key on its way to another server, holds back. */
   heldBack: ArgVector | undefined;
+  /** It is the link on which another node moves slots to us, and may reach these before they are ours. */
+  importing: { has(slot: number): boolean } | undefined;
   /** The link to the master: what it says is done as it was there. */
   isMaster = false;
 

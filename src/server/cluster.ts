@@ -11,6 +11,7 @@ import { ArgVector } from '../resp/argVector.js';
 import type { Clients } from './clients.js';
 import type { Replication } from './replication.js';
 import { SlotDropper } from './slotDropper.js';
+import type { SlotMoves } from './slotMoves.js';
 
 const BUS_PORT_OFFSET = 10000;
 /** What others are told of us. */
@@ -27,12 +28,14 @@ export interface ClusterOwner extends ServerPort {
   readonly executor: Executor;
   readonly clients: Clients;
   readonly replication: Replication;
+  readonly slotMoves: SlotMoves;
   /** A promise can no longer be kept: the server ends. */
   fatal(text: string): void;
 }
 
 export interface RunningCluster {
   readonly port: ClusterPort;
+  readonly dropper: SlotDropper;
   stop(): Promise<void>;
 }
 
@@ -92,13 +95,16 @@ export async function startCluster(server: ClusterOwner): Promise<RunningCluster
   replication.onProgress = () => io.replicated();
   for (const name of ANNOUNCED) server.config.onChange(name, () => io.configured());
   executor.afterIdle = () => io.catchUp();
-  return { port: io, stop: () => io.close() };
+  return { port: io, dropper, stop: () => io.close() };
 }
 
 /** We are a master now; after CLUSTER RESET an empty one. */
-function unfollow({ replication, executor, store }: ClusterOwner, flush: boolean): void {
+function unfollow({ replication, executor, store, slotMoves }: ClusterOwner, flush: boolean): void {
   replication.promote();
-  if (!flush) return;
+  if (!flush) {
+    slotMoves.settleCopiesSoon();
+    return;
+  }
   executor.flushed(undefined);
   store.clear();
   executor.propagation.feed(0, ArgVector.from(['FLUSHALL']));
@@ -156,9 +162,10 @@ function settings({ values }: Config, busPort: number): ClusterSettings {
 export function claimLoadedSlots(server: ClusterOwner, cluster: ClusterPort): void {
   // A replica's keys are its master's to look after.
   if (!cluster.core.myself.isMaster) return;
+  const copies = new Set(server.slotMoves.settleCopies());
   const db = server.store.databases[0];
   for (let slot = 0; slot < SLOT_COUNT; slot++) {
-    if (db.slotKeyCount(slot) === 0 || cluster.core.isMine(slot)) continue;
+    if (db.slotKeyCount(slot) === 0 || cluster.core.isMine(slot) || copies.has(slot)) continue;
     const owner = cluster.core.slotOwner(slot);
     if (owner === undefined && cluster.core.state.nodes.size > 1) {
       server.log('warning', `I have keys for unassigned slot ${slot}. Others may serve it, so I keep them and wait.`);
@@ -175,8 +182,9 @@ export function claimLoadedSlots(server: ClusterOwner, cluster: ClusterPort): vo
   }
 }
 
-function isServed({ cluster }: ClusterOwner, slot: number): boolean {
-  return cluster !== undefined && (cluster.core.isMine(slot) || cluster.core.importingFrom(slot) !== undefined);
+function isServed({ cluster, slotMoves }: ClusterOwner, slot: number): boolean {
+  if (cluster === undefined) return false;
+  return cluster.core.isMine(slot) || cluster.core.importingFrom(slot) !== undefined || slotMoves.isImporting(slot);
 }
 
 /** Ends the subscriptions to shard channels that other shards serve now. */

@@ -10,6 +10,7 @@ import type { Ending } from './ending.js';
 import type { Migrations } from './migrations.js';
 import type { Rdb } from './rdb.js';
 import type { Replication } from './replication.js';
+import type { SlotMoves } from './slotMoves.js';
 import type { Rates } from './stats.js';
 
 /** Units of background work of the store a slice; a slice stays well below a millisecond. */
@@ -27,6 +28,7 @@ export interface CronHost extends ServerPort {
   readonly replication: Replication;
   readonly ending: Ending;
   readonly migrations: Migrations;
+  readonly slotMoves: SlotMoves;
   readonly rateMeter: Rates;
   refreshGates(): void;
 }
@@ -100,6 +102,7 @@ export class Cron {
       this.#lastSecondMs = nowMs;
       server.clients.closeIdle();
       server.migrations.tick();
+      server.slotMoves.tick();
       server.clients.closeSlowReaders();
       server.executor.redirectBlocked();
       server.stats.peakMemoryBytes = Math.max(server.stats.peakMemoryBytes, server.usedMemoryBytes());

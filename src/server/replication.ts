@@ -95,7 +95,6 @@ export class Replication implements ReplicationPort {
       changed: () => this.#changed(),
       resumeClients: () => host.clients.releaseWrites('failover'),
     });
-    host.clients.onClosed = (session) => this.replicas.closed(session);
     const { config } = host;
     config.onChange('repl-backlog-size', (bytes) => {
       stream.backlog?.resize(bytes);

@@ -35,6 +35,7 @@ import { Rdb } from './rdb.js';
 import { Replication } from './replication.js';
 import { crash, type RestartOptions, restart } from './restart.js';
 import { Restores } from './restores.js';
+import { SlotMoves } from './slotMoves.js';
 import { Snapshots } from './snapshots.js';
 import { newStats, Rates, resetStats } from './stats.js';
 import { REDIS_VERSION, VERSION } from './version.js';
@@ -79,6 +80,7 @@ export class Server implements ServerPort {
   readonly replication: Replication;
   readonly migrations: Migrations;
   readonly restores: Restores;
+  readonly slotMoves: SlotMoves;
   readonly rdb: Rdb;
   readonly outbox: Outbox;
   readonly ending: Ending;
@@ -122,6 +124,16 @@ export class Server implements ServerPort {
       refreshGates: () => this.refreshGates(),
       serveBlocked: () => this.clients.serveBlocked(),
     });
+    this.slotMoves = new SlotMoves({
+      executor: this.executor,
+      running: () => this.#cluster,
+      refreshGates: () => this.refreshGates(),
+      serveBlocked: () => this.clients.serveBlocked(),
+    });
+    this.clients.onClosed = (session) => {
+      this.replication.replicas.closed(session);
+      this.slotMoves.closed(session);
+    };
     this.rdb = new Rdb({ executor: this.executor, config, snapshots: this.snapshots });
     this.rdb.onChange = () => this.refreshGates();
     this.aof = new Aof({
@@ -275,6 +287,7 @@ export class Server implements ServerPort {
     this.rdb.stop();
     this.migrations.stop();
     this.restores.stop();
+    this.slotMoves.stop();
     this.#listener.close();
     this.outbox.flush();
     this.replication.flush();

@@ -6,6 +6,8 @@ import { copyOf } from '../base/copy.js';
 import { EVENT_GENERIC } from '../commands/context.js';
 import type { Executor } from '../exec/executor.js';
 import type { Database } from '../store/database.js';
+import type { Ref } from '../store/types.js';
+import { isMark } from './slotMarks.js';
 
 /** Keys between two looks at the clock. */
 const KEYS_A_LOOK = 32;
@@ -67,7 +69,7 @@ export class SlotDropper {
   #deleteSome(slot: number): boolean {
     const { db, executor } = this.#options;
     for (let i = 0; i < KEYS_A_LOOK; i++) {
-      const ref = db.slotFirst(slot);
+      const ref = this.#next(slot);
       if (ref === 0) return false;
       const key = db.readKey(ref);
       const copy = copyOf(key.buf, key.start, key.end);
@@ -75,5 +77,14 @@ export class SlotDropper {
       executor.removed(db, copy, EVENT_GENERIC, 'del');
     }
     return db.slotKeyCount(slot) > 0;
+  }
+
+  /** A mark goes last: as long as anything is left, it tells what that is. */
+  #next(slot: number): Ref {
+    const { db } = this.#options;
+    const ref = db.slotFirst(slot);
+    if (ref === 0) return 0;
+    const { buf, start, end } = db.readKey(ref);
+    return (isMark(buf, start, end) && db.slotNext(ref)) || ref;
   }
 }

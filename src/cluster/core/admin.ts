@@ -18,6 +18,10 @@ export type AdminCommand =
   | { readonly kind: 'flushSlots' }
   /** What follows SETSLOT: slot, action, and for all actions but STABLE a node id. */
   | { readonly kind: 'setSlot'; readonly args: readonly string[] }
+  /** The last step of an atomic move, on the target: the slots are ours from now on, all of them at once. */
+  | { readonly kind: 'takeSlots'; readonly slots: readonly number[] }
+  /** The same on the source, when the target has said that it took them. */
+  | { readonly kind: 'giveSlots'; readonly slots: readonly number[]; readonly id: string }
   | { readonly kind: 'forget'; readonly id: string }
   | { readonly kind: 'replicate'; readonly id: string }
   /** `mode` as given: FORCE, TAKEOVER, or undefined. */
@@ -50,6 +54,10 @@ export function runAdmin(ctx: CoreContext, command: AdminCommand): AdminReply {
       return flushSlots(ctx);
     case 'setSlot':
       return setSlot(ctx, command.args);
+    case 'takeSlots':
+      return takeSlots(ctx, command.slots);
+    case 'giveSlots':
+      return giveSlots(ctx, command.slots, command.id);
     case 'forget':
       return forget(ctx, command.id);
     case 'replicate':
@@ -281,6 +289,40 @@ function setSlotOwner(ctx: CoreContext, slot: number, id: string): AdminReply {
     if (bumpConfigEpoch(ctx)) ctx.log('warning', `configEpoch updated after importing slot ${slot}`);
     broadcastPong(ctx);
   }
+  return OK;
+}
+
+function takeSlots(ctx: CoreContext, slots: readonly number[]): AdminReply {
+  const { state } = ctx;
+  if (state.myself.isReplica) return err('A replica serves no slots');
+  for (const slot of slots) {
+    state.importing[slot] = undefined;
+    state.setOwner(slot, state.myself);
+  }
+  ctx.persistAndRecompute();
+  // Before anybody hears of it: a new epoch makes everyone believe us rather than the old owner.
+  bumpConfigEpoch(ctx);
+  broadcastPong(ctx);
+  return OK;
+}
+
+function giveSlots(ctx: CoreContext, slots: readonly number[], id: string): AdminReply {
+  const { state } = ctx;
+  const { myself } = state;
+  const node = state.nodes.get(id);
+  if (node === undefined) return err(`Unknown node ${id}`);
+  // The bus may have been faster.
+  const ours = slots.filter((slot) => state.owners[slot] === myself);
+  if (ours.length === 0) return OK;
+  for (const slot of ours) {
+    state.migrating[slot] = undefined;
+    state.setOwner(slot, node);
+  }
+  // The new owner's epoch tells it again, should this be forgotten.
+  saveSlot(ctx);
+  const follows = ctx.config.allowReplicaMigration && !holdsImportedKeys(ctx);
+  if (myself.slotCount === 0 && follows) followNewOwner(ctx, node);
+  else ctx.emit({ kind: 'dropSlots', slots: ours });
   return OK;
 }
 

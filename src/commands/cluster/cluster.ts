@@ -5,6 +5,7 @@ import type { ClientPort } from '../context.js';
 import { type Command, command } from '../define.js';
 import { clusterAdminCommands } from './admin.js';
 import { clusterLookCommands } from './look.js';
+import { clusterMoveCommands } from './moves.js';
 
 const HELP = [
   'CLUSTER <subcommand> [<arg> [value] [opt] ...]. Subcommands are:',
@@ -14,6 +15,8 @@ const HELP = [
   '    Take ranges of hash slots that nobody serves.',
   'BUMPEPOCH',
   '    Give this node a new config epoch.',
+  'CANCELSLOTMIGRATIONS ALL',
+  '    End all moves that MIGRATESLOTS has begun here.',
   'COUNT-FAILURE-REPORTS <node-id>',
   '    Count the masters that report <node-id> as unreachable.',
   'COUNTKEYSINSLOT <slot>',
@@ -28,6 +31,8 @@ const HELP = [
   '    Drop a node from the list of known nodes.',
   'GETKEYSINSLOT <slot> <count>',
   '    Name up to <count> keys of <slot>.',
+  'GETSLOTMIGRATIONS',
+  '    List moves of slots from and to this node.',
   'FLUSHSLOTS',
   '    Give up all hash slots of this node.',
   'INFO',
@@ -38,6 +43,8 @@ const HELP = [
   '    List the connections of the cluster bus.',
   'MEET <ip> <port> [<bus-port>]',
   '    Join this node with another one, and so their clusters.',
+  'MIGRATESLOTS SLOTSRANGE <start slot> <end slot> [<start slot> <end slot> ...] NODE <node-id> [SLOTSRANGE ...]',
+  '    Move slots with their keys to other nodes, in the background and in one step.',
   'MYID',
   "    Name this node's id.",
   'MYSHARDID',
@@ -89,7 +96,7 @@ const cluster = command({
   flags: 0,
   complexity: 'Depends on subcommand.',
   summary: 'Holds the commands of Redis Cluster.',
-  subcommands: [...clusterAdminCommands, ...clusterLookCommands, help],
+  subcommands: [...clusterAdminCommands, ...clusterLookCommands, ...clusterMoveCommands, help],
 });
 
 /** Declares a command that changes how this connection is treated. */
