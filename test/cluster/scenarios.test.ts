@@ -204,6 +204,36 @@ describe('slots and epochs', () => {
     expect(target.core.myself.configEpoch).toBe(4);
     expect(nodesText(source.core) + nodesText(target.core)).not.toContain('[');
   });
+
+  it('slots that are taken in one step are on disk at once, and everywhere soon, whether or not the source is told', () => {
+    const slots = [10, 11, 12, 400];
+    for (const isTold of [true, false]) {
+      const sim = SimCluster.joined({ nodes: 3, nodeTimeoutMs: TIMEOUT_MS });
+      const [source, target] = sim.nodes;
+      expect(sim.admin(target, { kind: 'takeSlots', slots })).toBe('OK');
+      expect(target.core.myself.configEpoch).toBe(4);
+      const [mine] = (target.disk ?? '').split('\n').filter((line) => line.includes('myself'));
+      expect(mine).toContain(' 4 connected 10-12 400 ');
+      if (isTold) {
+        expect(sim.admin(source, { kind: 'giveSlots', slots, id: target.id })).toBe('OK');
+        expect(slots.map((slot) => ownerOf(sim, source, slot))).toEqual(slots.map(() => target));
+      }
+      sim.runUntil(() => sim.converged(), 5000, 'all agree');
+      for (const node of sim.nodes) {
+        expect(slots.map((slot) => ownerOf(sim, node, slot))).toEqual(slots.map(() => target));
+        expect(ownerOf(sim, node, 13)).toBe(source);
+      }
+    }
+  });
+
+  it('the one who gives slots without having them changes nothing', () => {
+    const sim = SimCluster.joined({ nodes: 3, nodeTimeoutMs: TIMEOUT_MS });
+    const [source, target, other] = sim.nodes;
+    expect(sim.admin(other, { kind: 'giveSlots', slots: [10], id: target.id })).toBe('OK');
+    expect(ownerOf(sim, other, 10)).toBe(source);
+    expect(sim.admin(source, { kind: 'giveSlots', slots: [10], id: 'x' })).toBe('ERR Unknown node x');
+    expect(ownerOf(sim, source, 10)).toBe(source);
+  });
 });
 
 describe('details of the rules', () => {
