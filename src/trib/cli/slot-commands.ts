@@ -13,6 +13,7 @@ import {
   readAddress,
   readCount,
   readPercent,
+  withAtomicMoves,
   withMoves,
 } from './options.js';
 
@@ -36,7 +37,7 @@ interface FixFlags extends MoveFlags {
 }
 
 export function addSlotCommands(program: Command, run: Runner): void {
-  withMoves(program.command('reshard'))
+  withAtomicMoves(program.command('reshard'))
     .summary('move slots to a master')
     .description('Moves slots, with the keys in them, from some masters to another one, while clients go on.')
     .argument('<host:port>', ANY_NODE, readAddress)
@@ -49,7 +50,7 @@ export function addSlotCommands(program: Command, run: Runner): void {
       await run('reshard', flags, (context) => reshard(context, address, { ...moveOptions(flags), from, to, slots }));
     });
 
-  withMoves(program.command('rebalance'))
+  withAtomicMoves(program.command('rebalance'))
     .summary('give every master its share of the slots')
     .description('Moves slots until every master has its share.')
     .argument('<host:port>', ANY_NODE, readAddress)
@@ -85,7 +86,8 @@ Examples:
   trib reshard 10.0.0.1:6379 --from all --to 10.0.0.4:6379 --slots 1000 --yes
   trib reshard 10.0.0.1:6379 --from 3fc783611028b1707fd65345e763befb36454d73 --to 9cf7 --slots 100 --dry-run
 
-An interrupted reshard loses nothing: trib fix finishes the slot that was on the move.`;
+An interrupted reshard loses nothing: trib fix finishes the slot that was on the move. With --atomic nothing is open meanwhile: what
+is interrupted goes on on the servers, or is as it was.`;
 
 const REBALANCE_HELP = `
 Examples:

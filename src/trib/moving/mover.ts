@@ -31,6 +31,8 @@ export interface MoveOptions {
   readonly pipeline: number;
   /** Overwrite keys of the target that differ. */
   readonly replace: boolean;
+  /** The servers move whole slots themselves. */
+  readonly atomic: boolean;
 }
 
-export const DEFAULT_MOVE_OPTIONS: MoveOptions = { timeoutMs: 60_000, pipeline: 10, replace: false };
+export const DEFAULT_MOVE_OPTIONS: MoveOptions = { timeoutMs: 60_000, pipeline: 10, replace: false, atomic: false };
