@@ -77,7 +77,6 @@ export class Aof implements PropagationSink {
       config,
       pid: server.pid,
       startSnapshot: (options) => host.snapshots.start(options),
-      usedMemoryBytes: () => server.usedMemoryBytes(),
     });
     this.#listenToConfig();
   }

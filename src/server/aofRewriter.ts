@@ -13,9 +13,8 @@ import type { AofBaseFormat } from '../persistence/format/aofManifest.js';
 
 import type { AofRotation, RewriteIncr } from '../persistence/io/aofRotation.js';
 import { errorText, type FileSystem } from '../persistence/io/fileSystem.js';
-import { createRdbFile } from '../persistence/io/finishedFile.js';
 import { isRefusal, type LogSink } from '../persistence/io/logSink.js';
-import { SnapshotFile, type SnapshotTarget } from '../persistence/io/snapshotFile.js';
+import { SnapshotFile } from '../persistence/io/snapshotFile.js';
 import type { Snapshot, SnapshotOptions } from './snapshots.js';
 
 const FAILURES_UNTIL_LIMITED = 3;
@@ -29,8 +28,6 @@ export interface AofRewriterHost {
   readonly config: Config;
   readonly pid: number;
   startSnapshot(options: SnapshotOptions): Snapshot;
-  /** What the data takes. */
-  usedMemoryBytes(): number;
 }
 
 export interface RewriteJob {
@@ -44,7 +41,7 @@ export interface RewriteJob {
 
 interface Running {
   readonly job: RewriteJob;
-  readonly base: SnapshotTarget;
+  readonly base: SnapshotFile;
   readonly format: AofBaseFormat;
   readonly startedAtMs: number;
   snapshot: Snapshot | undefined;
@@ -78,11 +75,10 @@ export class AofRewriter {
 
   /** Begins one; none may be running. False when it cannot, the log tells why. */
   start(job: RewriteJob): boolean {
-    const { log, config, pid, clock } = this.#host;
-    const format = config.values['aof-use-rdb-preamble'] ? 'rdb' : 'aof';
-    let base: SnapshotTarget;
+    const { files, log, config, pid, clock } = this.#host;
+    let base: SnapshotFile;
     try {
-      base = this.#createBase(job.rotation.tempBasePath(pid), format);
+      base = new SnapshotFile(files, job.rotation.tempBasePath(pid), config.values['aof-rewrite-incremental-fsync']);
     } catch (error) {
       log('warning', `Opening the temp file for AOF rewrite in rewriteAppendOnlyFile(): ${errorText(error)}`);
       this.noteFailure();
@@ -95,6 +91,7 @@ export class AofRewriter {
     }
     this.scheduled = false;
     this.rewrites++;
+    const format = config.values['aof-use-rdb-preamble'] ? 'rdb' : 'aof';
     const running: Running = { job, base, format, startedAtMs: clock.nowMs(), snapshot: undefined };
     this.#running = running;
     log('notice', `Background append only file rewriting started by pid ${pid}`);
@@ -206,14 +203,7 @@ export class AofRewriter {
     this.consecutiveFailures++;
   }
 
-  #createBase(path: string, format: AofBaseFormat): SnapshotTarget {
-    const { files, config, usedMemoryBytes } = this.#host;
-    const { 'aof-rewrite-incremental-fsync': syncingOften, rdbchecksum: summing } = config.values;
-    if (format === 'aof') return new SnapshotFile(files, path, syncingOften);
-    return createRdbFile(files, path, { syncingOften, summing, expectedBytes: usedMemoryBytes() });
-  }
-
-  #abandon(base: SnapshotTarget): void {
+  #abandon(base: SnapshotFile): void {
     try {
       base.abandon();
     } catch (error) {

@@ -104,8 +104,7 @@ export class Rdb {
     this.#isScheduled = false;
     this.#saves++;
     this.#lastTryMs = this.#nowMs();
-    const { summing, usedMemoryBytes } = snapshots.facts('save');
-    const file = RdbBackgroundFile.create({ ...this.#saveOptions(), summing, expectedBytes: usedMemoryBytes });
+    const file = RdbBackgroundFile.create(this.#saveOptions());
     if (file === undefined) {
       this.#ended(false);
       return false;

@@ -10,7 +10,6 @@ import type { Executor } from '../exec/executor.js';
 import { AofSnapshot } from '../persistence/format/aofSnapshot.js';
 import type { RdbFileFacts } from '../persistence/format/rdbFileFormat.js';
 import { RdbFileWriter } from '../persistence/format/rdbFileWriter.js';
-import type { RdbFinisher } from '../persistence/format/rdbOutput.js';
 import { RdbSnapshot } from '../persistence/format/rdbSnapshot.js';
 import { RdbValues } from '../persistence/format/rdbValue.js';
 import type { SnapshotWalk } from '../persistence/format/snapshotWalk.js';
@@ -29,8 +28,6 @@ export interface SnapshotSink {
    * called while it is full: a write to a key that is not saved yet saves it first.
    */
   write(buf: Buffer, length: number): void;
-  /** When the bytes of an RDB file are to go there instead, and to be finished there. */
-  readonly finisher?: RdbFinisher | undefined;
   /** It wants no more for now; the walk looks again a little later. */
   readonly isFull: boolean;
 }
@@ -99,9 +96,7 @@ export class Snapshots {
     const take = (buf: Buffer, length: number): void => sink.write(buf, length);
     const { dir } = config.values;
     const openScratch = (): ScratchFile => openScratchFile(nodeFileSystem, dir, executor.server.pid);
-    if (format !== 'commands') {
-      return new RdbSnapshot(store, this.#values, this.facts(purpose), take, openScratch, sink.finisher);
-    }
+    if (format !== 'commands') return new RdbSnapshot(store, this.#values, this.facts(purpose), take, openScratch);
     const facts = { nowMs: clock.nowMs(), stamped: config.values['aof-timestamp-enabled'] };
     return new AofSnapshot(store, config, facts, take, openScratch);
   }

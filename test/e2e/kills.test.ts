@@ -20,8 +20,6 @@ import { SetWriter, TransactionWriter } from './support/writers.js';
 const SEED = Number(process.env.SHOAL_SEED ?? Date.now() % 1_000_000);
 const KILLS = Number(process.env.SHOAL_KILLS ?? 7);
 const KILL_LIMIT_MS = 20_000;
-/** A folder, and the time that it takes to look through all that was written, grows with each. */
-const KILLS_PER_FOLDER = 8;
 const hasRedis = redisServerOnPath() !== undefined;
 
 interface Mode {
@@ -145,11 +143,12 @@ async function serve(dir: string, port: number, args: readonly string[]): Promis
   return daemon;
 }
 
-/** Kills the server so often at random moments of its work and starts it again: what it then has is what it must have. */
-async function killed(mode: Mode, dir: string, tally: Tally, random: Prng, kills: number): Promise<void> {
+/** Kills the server at a random moment of its work and starts it again: what it then has is what it must have. */
+async function killed(mode: Mode, dir: string, tally: Tally): Promise<void> {
+  const random = new Prng(SEED);
   const port = await getFreePort();
   const [sets, transactions] = [new SetWriter('a'), new TransactionWriter()];
-  for (let kill = 0; kill < kills; kill++) {
+  for (let kill = 0; kill < Math.ceil(KILLS / MODES.length); kill++) {
     const daemon = await serve(dir, port, mode.args);
     // A save then takes long enough to be killed.
     if (mode.isSnapshot && kill === 0) await ask(port, 'DEBUG', 'POPULATE', '200000', 'filler', '100');
@@ -190,20 +189,18 @@ async function killed(mode: Mode, dir: string, tally: Tally, random: Prng, kills
 
 describe(`kill -9 under load (seed ${SEED})`, () => {
   for (const mode of MODES) {
-    const timeout = 60_000 + KILLS * KILL_LIMIT_MS;
-    it(`${mode.name}: nothing acknowledged is lost, and no half of a transaction is there`, { timeout }, async () => {
+    it(`${mode.name}: nothing acknowledged is lost, and no half of a transaction is there`, {
+      timeout: 60_000 + KILLS * KILL_LIMIT_MS,
+    }, async () => {
       const tally: Tally = { kills: 0, acknowledged: 0, lost: 0, halves: 0, started: 0, begun: 0, during: 0 };
       tallies.set(mode.name, tally);
-      const random = new Prng(SEED);
-      for (let left = Math.ceil(KILLS / MODES.length); left > 0; left -= KILLS_PER_FOLDER) {
-        // On a disk that keeps a sync waiting, everysec may put a write off for as long as Redis does. Memory never waits.
-        const inMemory = mode.name.includes('everysec') && existsSync('/dev/shm');
-        const dir = inMemory ? await mkdtemp('/dev/shm/shoal-aof-') : tempDir();
-        try {
-          await killed(mode, dir, tally, random, Math.min(left, KILLS_PER_FOLDER));
-        } finally {
-          if (inMemory) await rm(dir, { recursive: true, force: true });
-        }
+      // On a disk that keeps a sync waiting, everysec may put a write off for as long as Redis does. Memory never waits.
+      const inMemory = mode.name.includes('everysec') && existsSync('/dev/shm');
+      const dir = inMemory ? await mkdtemp('/dev/shm/shoal-aof-') : tempDir();
+      try {
+        await killed(mode, dir, tally);
+      } finally {
+        if (inMemory) await rm(dir, { recursive: true, force: true });
       }
       expect(tally.acknowledged).toBeGreaterThan(tally.kills * 10);
       if (mode.work !== justWriting) expect(tally.begun).toBeGreaterThan(0);

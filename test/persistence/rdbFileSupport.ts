@@ -6,8 +6,6 @@ import { Config } from '../../src/config/config.js';
 import { AofReader, COMMAND } from '../../src/persistence/format/aofReader.js';
 import { AofSnapshot } from '../../src/persistence/format/aofSnapshot.js';
 import type { RdbFileFacts } from '../../src/persistence/format/rdbFileFormat.js';
-import { RdbTail } from '../../src/persistence/format/rdbFinisher.js';
-import type { RdbFinisher } from '../../src/persistence/format/rdbOutput.js';
 import { RdbSnapshot } from '../../src/persistence/format/rdbSnapshot.js';
 import { RdbValues } from '../../src/persistence/format/rdbValue.js';
 import type { SnapshotWalk } from '../../src/persistence/format/snapshotWalk.js';
@@ -44,7 +42,7 @@ export function save(files: FileSystem, store: Store, facts: Partial<RdbFileFact
 }
 
 /** A snapshot of a server's data, written to DUMP in memory as it is stepped. */
-export type SnapshotFormat = 'rdb' | 'finished elsewhere' | 'commands';
+export type SnapshotFormat = 'rdb' | 'commands';
 
 export function snapshotOf(
   { server }: Harness,
@@ -58,24 +56,10 @@ export function snapshotOf(
     files.write(fd, buf, 0, length);
   };
   const openScratch = (): ScratchFile => openScratchFile(files, '/data', 7);
-  if (format === 'commands') {
-    const facts = { nowMs: NOW_MS, stamped: false };
-    return { files, snapshot: new AofSnapshot(server.store, config, facts, take, openScratch) };
-  }
-  if (format === 'rdb') return { files, snapshot: new RdbSnapshot(server.store, values, FACTS, take, openScratch) };
-  const tail = new RdbTail(true, take);
-  const finisher: RdbFinisher = {
-    take(buf, length, marks) {
-      tail.add(buf, length, marks);
-      return Buffer.allocUnsafeSlow(1024);
-    },
-  };
-  const snapshot = new RdbSnapshot(server.store, values, FACTS, take, openScratch, finisher);
-  const finish = snapshot.finish.bind(snapshot);
-  snapshot.finish = () => {
-    finish();
-    tail.finish();
-  };
+  const snapshot =
+    format === 'rdb'
+      ? new RdbSnapshot(server.store, values, FACTS, take, openScratch)
+      : new AofSnapshot(server.store, config, { nowMs: NOW_MS, stamped: false }, take, openScratch);
   return { files, snapshot };
 }
 

@@ -60,39 +60,36 @@ describe('a waiting room', () => {
   });
 });
 
-describe.each(['rdb', 'finished elsewhere', 'commands'] as const)(
-  'a snapshot (%s) while everything changes',
-  (format: SnapshotFormat) => {
-    it('puts away what comes before its turn', () => {
-      const values = 3000;
-      const harness = filled([
-        ['SET', 'string', 'x'.repeat(5_000_000)],
-        ['HSET', 'hash', ...Array.from({ length: 20_000 }, (_, i) => `field ${i}`)],
-        ['HSET', 'other', ...Array.from({ length: 20_000 }, (_, i) => `field ${i} ${'y'.repeat(100)}`)],
-        ['RPUSH', 'list', ...Array.from({ length: 20_000 }, (_, i) => `element ${i} ${'z'.repeat(50)}`)],
-        ...Array.from({ length: values }, (_, i) => ['SET', `key:${i}`, `${i}`.repeat(200)]),
-      ]);
-      const before = digestOf(harness);
-      const stream = harness.connect();
-      const { files, snapshot } = snapshotOf(harness, undefined, format);
-      // All large values are taken and wait for their turn; then all others wait for them.
-      harness.call(stream, 'HSET', 'hash', 'new', '1');
-      harness.call(stream, 'HSET', 'other', 'new', '1');
-      harness.call(stream, 'SETRANGE', 'string', '0', 'new');
-      harness.call(stream, 'LPUSH', 'list', 'new');
-      snapshot.step();
-      for (let i = 0; i < values; i++) harness.call(stream, 'SET', `key:${i}`, 'new');
-      for (let i = 0; i < 20_000; i += 2) harness.call(stream, 'HSET', 'other', `field ${i} ${'y'.repeat(100)}`, 'new');
-      for (let i = 0; i < 20_000; i += 2) harness.call(stream, 'LSET', 'list', String(i), 'new');
-      expect(files.list('/data')).toEqual(['dump.rdb']);
-      expect(files.openDescriptors).toBe(2);
-      while (snapshot.step());
-      snapshot.finish();
-      snapshot.release();
-      expect(files.openDescriptors).toBe(1);
-      const copy = filled(format !== 'commands' ? [] : commandsIn(Buffer.from(files.text(DUMP) ?? '', 'latin1')));
-      if (format !== 'commands') expect(load(files, copy.server.store)).toHaveProperty('keys', values + 4);
-      expect(digestOf(copy)).toBe(before);
-    });
-  },
-);
+describe.each(['rdb', 'commands'] as const)('a snapshot (%s) while everything changes', (format: SnapshotFormat) => {
+  it('puts away what comes before its turn', () => {
+    const values = 3000;
+    const harness = filled([
+      ['SET', 'string', 'x'.repeat(5_000_000)],
+      ['HSET', 'hash', ...Array.from({ length: 20_000 }, (_, i) => `field ${i}`)],
+      ['HSET', 'other', ...Array.from({ length: 20_000 }, (_, i) => `field ${i} ${'y'.repeat(100)}`)],
+      ['RPUSH', 'list', ...Array.from({ length: 20_000 }, (_, i) => `element ${i} ${'z'.repeat(50)}`)],
+      ...Array.from({ length: values }, (_, i) => ['SET', `key:${i}`, `${i}`.repeat(200)]),
+    ]);
+    const before = digestOf(harness);
+    const stream = harness.connect();
+    const { files, snapshot } = snapshotOf(harness, undefined, format);
+    // All large values are taken and wait for their turn; then all others wait for them.
+    harness.call(stream, 'HSET', 'hash', 'new', '1');
+    harness.call(stream, 'HSET', 'other', 'new', '1');
+    harness.call(stream, 'SETRANGE', 'string', '0', 'new');
+    harness.call(stream, 'LPUSH', 'list', 'new');
+    snapshot.step();
+    for (let i = 0; i < values; i++) harness.call(stream, 'SET', `key:${i}`, 'new');
+    for (let i = 0; i < 20_000; i += 2) harness.call(stream, 'HSET', 'other', `field ${i} ${'y'.repeat(100)}`, 'new');
+    for (let i = 0; i < 20_000; i += 2) harness.call(stream, 'LSET', 'list', String(i), 'new');
+    expect(files.list('/data')).toEqual(['dump.rdb']);
+    expect(files.openDescriptors).toBe(2);
+    while (snapshot.step());
+    snapshot.finish();
+    snapshot.release();
+    expect(files.openDescriptors).toBe(1);
+    const copy = filled(format === 'rdb' ? [] : commandsIn(Buffer.from(files.text(DUMP) ?? '', 'latin1')));
+    if (format === 'rdb') expect(load(files, copy.server.store)).toHaveProperty('keys', values + 4);
+    expect(digestOf(copy)).toBe(before);
+  });
+});

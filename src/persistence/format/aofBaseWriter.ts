@@ -33,7 +33,7 @@ import { ZsetReader } from '../../types/zset/reader.js';
 import { formatStoredScore } from '../../types/zset/score.js';
 import { AofBuffer } from './aofCommand.js';
 import { AofStreamWriter } from './aofStreamWriter.js';
-import type { TakeBytes } from './rdbFinisher.js';
+import type { TakeBytes } from './rdbFileWriter.js';
 
 const CHUNK_BYTES = 128 * 1024;
 export const ELEMENTS_PER_COMMAND = 64;

@@ -12,7 +12,7 @@ import type { Ref } from '../../store/types.js';
 import { type AofBaseFacts, AofBaseWriter } from './aofBaseWriter.js';
 import { type SlicedCommands, sliceCommands } from './aofSliced.js';
 import type { DatabaseSize } from './rdbEntryWriter.js';
-import type { TakeBytes } from './rdbFinisher.js';
+import type { TakeBytes } from './rdbFileWriter.js';
 import { SnapshotWalk } from './snapshotWalk.js';
 import { type OpenScratch, WaitingRoom } from './waitingRoom.js';
 

@@ -79,7 +79,7 @@ export class RdbEntryWriter {
     out.byte(value.mark);
     out.view(db.readKey(ref));
     const head = Buffer.from(out.buf.subarray(from, out.length));
-    out.truncate(from);
+    out.length = from;
     return { database, head, value };
   }
 

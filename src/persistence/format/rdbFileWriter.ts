@@ -1,35 +1,28 @@
 /** Writes an RDB file, in chunks: its head, entries (rdbEntryWriter.ts), its end with the checksum. */
+import { Crc64 } from '../../base/crc64.js';
 import type { Store } from '../../store/store.js';
 import { RdbEntryWriter } from './rdbEntryWriter.js';
 import type { RdbFileFacts } from './rdbFileFormat.js';
 import * as file from './rdbFileFormat.js';
-import { RdbTail, type TakeBytes } from './rdbFinisher.js';
 import { RDB_VERSION } from './rdbFormat.js';
-import type { RdbFinisher } from './rdbOutput.js';
 import type { RdbValues } from './rdbValue.js';
 
 const CHUNK_BYTES = 128 * 1024;
+
+/** Takes bytes of the file, in order; they are gone when it returns. */
+export type TakeBytes = (buf: Buffer, length: number) => void;
 
 /** One a file. */
 export class RdbFileWriter {
   readonly entries: RdbEntryWriter;
   private readonly facts: RdbFileFacts;
-  private readonly tail: RdbTail;
-  private readonly finisher: RdbFinisher | undefined;
+  private readonly take: TakeBytes;
+  private readonly crc = new Crc64();
 
-  /** With a finisher, the file goes there, but for its sum. */
-  constructor(
-    values: RdbValues,
-    facts: RdbFileFacts,
-    take: TakeBytes,
-    sized = new Set<number>(),
-    finisher: RdbFinisher | undefined = undefined,
-  ) {
+  constructor(values: RdbValues, facts: RdbFileFacts, take: TakeBytes, sized = new Set<number>()) {
     this.facts = facts;
-    this.tail = new RdbTail(facts.summing, take);
-    this.finisher = finisher;
+    this.take = take;
     this.entries = new RdbEntryWriter(values, facts, sized);
-    if (finisher !== undefined) this.entries.out.leaveCompression();
   }
 
   /** Writes the whole file at once. Throws what the taker throws. */
@@ -68,9 +61,12 @@ export class RdbFileWriter {
   }
 
   finish(): void {
+    const { crc } = this;
     this.entries.out.byte(file.OP_EOF);
     this.give();
-    if (this.finisher === undefined) this.tail.finish();
+    const sum = Buffer.alloc(file.RDB_CRC_BYTES);
+    crc.write(sum, 0);
+    this.take(sum, sum.length);
   }
 
   /** Gives the taker what has been written when it is worth a call. */
@@ -80,8 +76,8 @@ export class RdbFileWriter {
 
   private give(): void {
     const { out } = this.entries;
-    if (this.finisher !== undefined) return out.handOver(this.finisher);
-    this.tail.add(out.buf, out.length);
+    if (this.facts.summing) this.crc.update(out.buf, 0, out.length);
+    this.take(out.buf, out.length);
     out.reset();
   }
 }

@@ -15,7 +15,6 @@ import {
 } from './rdbFormat.js';
 
 const INITIAL_BYTES = 1024;
-const INITIAL_MARKS = 256;
 /** A buffer that grew beyond this is not kept. */
 const KEEP_BYTES = 1024 * 1024;
 /** The longest text of a 32-bit integer. */
@@ -27,14 +26,6 @@ const MIN_SAVED_BYTES = 4;
 /** A mark and two lengths. */
 const LZF_HEADER_MAX = 19;
 
-export const NO_MARKS = new Int32Array(0);
-
-/** Where the bytes of an RDB file go to be finished by another (rdbFinisher.ts). */
-export interface RdbFinisher {
-  /** Takes buf[0, length), and the buffer with it, and the marks. Answers a buffer to go on with. */
-  take(buf: Buffer, length: number, marks: Int32Array): Buffer;
-}
-
 export class RdbOutput {
   /** What was written is buf[0, length). */
   buf: Buffer = Buffer.allocUnsafeSlow(INITIAL_BYTES);
@@ -43,40 +34,12 @@ export class RdbOutput {
   /** `rdbcompression` */
   compressing = true;
   private readonly lzf = new LzfCompressor();
-  /** Where strings begin that another is to compress (rdbFinisher.ts); undefined when that is done here. */
-  private marks: Int32Array | undefined;
-  private markCount = 0;
 
   /** Forgets what was written. */
   reset(): this {
     this.length = 0;
     if (this.buf.length > KEEP_BYTES) this.use(Buffer.allocUnsafeSlow(INITIAL_BYTES));
     return this;
-  }
-
-  /** From now on strings are not compressed but marked. */
-  leaveCompression(): void {
-    this.marks = new Int32Array(INITIAL_MARKS);
-  }
-
-  /** Another compresses the strings. */
-  get leavesCompression(): boolean {
-    return this.marks !== undefined;
-  }
-
-  /** Takes back what was written from `length` on. */
-  truncate(length: number): void {
-    this.length = length;
-    while (this.markCount > 0 && this.marks![this.markCount - 1] >= length) this.markCount--;
-  }
-
-  /** Gives what was written away, and the buffer with it, to go on in the one that is answered. */
-  handOver(finisher: RdbFinisher): void {
-    const marks = this.marks?.slice(0, this.markCount) ?? NO_MARKS;
-    const next = finisher.take(this.buf, this.length, marks);
-    this.use(next);
-    this.length = 0;
-    this.markCount = 0;
   }
 
   byte(value: number): void {
@@ -89,15 +52,6 @@ export class RdbOutput {
     this.reserve(end - start);
     if (end > start) fillFrom(this.buf, this.length, buf, start, end);
     this.length += end - start;
-  }
-
-  /** The same for ranges that are mostly short. */
-  plain(buf: Uint8Array, data: DataView, start: number, end: number): void {
-    const length = end - start;
-    if (length > WORDWISE_MAX) return this.bytes(buf, start, end);
-    this.reserve(length);
-    copyWords(this.data, this.length, data, start, length);
-    this.length += length;
   }
 
   /** A length or count: a safe integer, not negative. */
@@ -171,20 +125,7 @@ export class RdbOutput {
       this.integer(value);
       return true;
     }
-    if (!this.compressing || length < COMPRESS_FROM_BYTES) return false;
-    if (this.marks === undefined) return this.compressed(buf, start, end);
-    this.mark();
-    return false;
-  }
-
-  private mark(): void {
-    let marks = this.marks!;
-    if (this.markCount === marks.length) {
-      this.marks = new Int32Array(marks.length * 2);
-      this.marks.set(marks);
-      marks = this.marks;
-    }
-    marks[this.markCount++] = this.length;
+    return this.compressing && length >= COMPRESS_FROM_BYTES && this.compressed(buf, start, end);
   }
 
   /** A string with one byte a character. */

@@ -11,9 +11,8 @@ import type { Store } from '../../store/store.js';
 import type { Ref } from '../../store/types.js';
 import { type DatabaseSize, RdbEntryWriter, type SlicedEntry } from './rdbEntryWriter.js';
 import type { RdbFileFacts } from './rdbFileFormat.js';
-import { RdbFileWriter } from './rdbFileWriter.js';
-import type { TakeBytes } from './rdbFinisher.js';
-import { type RdbFinisher, RdbOutput } from './rdbOutput.js';
+import { RdbFileWriter, type TakeBytes } from './rdbFileWriter.js';
+import { RdbOutput } from './rdbOutput.js';
 import type { EarlyParts } from './rdbSliced.js';
 import type { RdbValues } from './rdbValue.js';
 import { SnapshotWalk } from './snapshotWalk.js';
@@ -34,14 +33,7 @@ export class RdbSnapshot extends SnapshotWalk {
   private readonly isCompressing: boolean;
 
   /** The keyspace as it is now: no command may be half done. */
-  constructor(
-    store: Store,
-    values: RdbValues,
-    facts: RdbFileFacts,
-    take: TakeBytes,
-    openScratch: OpenScratch,
-    finisher: RdbFinisher | undefined = undefined,
-  ) {
+  constructor(store: Store, values: RdbValues, facts: RdbFileFacts, take: TakeBytes, openScratch: OpenScratch) {
     super(store);
     this.room = new WaitingRoom(openScratch);
     this.early = { room: this.room, out: new RdbOutput() };
@@ -49,7 +41,7 @@ export class RdbSnapshot extends SnapshotWalk {
     this.waiting = this.room.hold();
     this.isCompressing = facts.compressing;
     const sized = new Set<number>();
-    this.file = new RdbFileWriter(values, facts, take, sized, finisher);
+    this.file = new RdbFileWriter(values, facts, take, sized);
     this.late = new RdbEntryWriter(values, facts, sized);
     this.file.begin();
   }
@@ -119,7 +111,7 @@ export class RdbSnapshot extends SnapshotWalk {
     }
     writer.select(database);
     // Compression takes more time than all the rest, and a command waits for what comes out of turn.
-    writer.out.compressing = this.isCompressing && (this.isInTurn || writer.out.leavesCompression);
+    writer.out.compressing = this.isInTurn && this.isCompressing;
     writer.entry(db, ref);
     if (mustWait) {
       this.waiting.push(writer.out.buf, 0, writer.out.length);

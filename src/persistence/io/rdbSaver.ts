@@ -8,9 +8,8 @@ import type { RdbFileFacts } from '../format/rdbFileFormat.js';
 import { RdbFileWriter } from '../format/rdbFileWriter.js';
 import type { RdbValues } from '../format/rdbValue.js';
 import { errorText, type FileSystem } from './fileSystem.js';
-import { createRdbFile, type RdbFileOptions } from './finishedFile.js';
 import type { LogSink } from './logSink.js';
-import type { SnapshotTarget } from './snapshotFile.js';
+import { SnapshotFile } from './snapshotFile.js';
 
 /** With `rdb-save-incremental-fsync` no more than this waits for the disk at the end. */
 const SYNC_EVERY_BYTES = 4 * 1024 * 1024;
@@ -84,24 +83,22 @@ function writeFile(store: Store, fd: number, options: RdbSaveOptions & RdbSaveDa
   }
 }
 
-export interface RdbBackgroundOptions extends RdbSaveOptions, RdbFileOptions {}
-
 /** A file that a snapshot is written to while the server serves; it becomes the data file in the end. */
 export class RdbBackgroundFile {
-  readonly sink: SnapshotTarget;
+  readonly sink: SnapshotFile;
   private readonly options: RdbSaveOptions;
   private readonly temp: string;
   private readonly tempName: string;
 
-  private constructor(options: RdbBackgroundOptions, tempName: string) {
+  private constructor(options: RdbSaveOptions, tempName: string) {
     this.options = options;
     this.tempName = tempName;
     this.temp = path.join(options.dir, tempName);
-    this.sink = createRdbFile(options.files, this.temp, options);
+    this.sink = new SnapshotFile(options.files, this.temp, options.syncingOften);
   }
 
   /** Undefined when it cannot be made; the reason has been logged. */
-  static create(options: RdbBackgroundOptions): RdbBackgroundFile | undefined {
+  static create(options: RdbSaveOptions): RdbBackgroundFile | undefined {
     // Not the name that SAVE uses: a shutdown may save while what was begun here still closes.
     const tempName = `temp-bg-${options.pid}.rdb`;
     try {

@@ -6,27 +6,13 @@
  * So at most twice SYNC_EVERY_BYTES wait for the disk, and no write has to wait for the kernel to catch up. One sync is under way
  * at any time; a descriptor that is being synced is closed behind it.
  */
-import type { RdbFinisher } from '../format/rdbOutput.js';
 import type { FileSystem } from './fileSystem.js';
 
 const SYNC_EVERY_BYTES = 4 * 1024 * 1024;
 /** Bytes go to the kernel in whole pages: a write to a page that is on its way to the disk would wait for it. */
 const STAGE_BYTES = 256 * 1024;
 
-/** Where a snapshot is written. */
-export interface SnapshotTarget {
-  /** When the bytes of an RDB file are to go there instead of to write(). */
-  readonly finisher?: RdbFinisher | undefined;
-  /** Better come again when the disk has caught up; a write is taken all the same. */
-  readonly isFull: boolean;
-  write(buf: Buffer, length: number): void;
-  /** Nothing more comes: `done` hears when all is on disk and the file closed, or why not. Then {@link abandon} it. */
-  finish(done: (error: unknown) => void): void;
-  /** Removes it; a `done` that is still awaited is not called. Throws what the file system throws. */
-  abandon(): void;
-}
-
-export class SnapshotFile implements SnapshotTarget {
+export class SnapshotFile {
   readonly #files: FileSystem;
   readonly #path: string;
   readonly #fd: number;
@@ -48,6 +34,7 @@ export class SnapshotFile implements SnapshotTarget {
     this.#fd = files.open(path, 'create');
   }
 
+  /** Better come again when the disk has caught up; a write is taken all the same. */
   get isFull(): boolean {
     return this.#isSyncing && this.#unsyncedBytes >= SYNC_EVERY_BYTES;
   }
@@ -64,6 +51,7 @@ export class SnapshotFile implements SnapshotTarget {
     if (this.#syncingOften && this.#unsyncedBytes >= SYNC_EVERY_BYTES && !this.#isSyncing) this.#sync();
   }
 
+  /** Nothing more comes: `done` hears when all is on disk and the file closed, or why not. Then {@link abandon} it. */
   finish(done: (error: unknown) => void): void {
     this.#whenIdle(() => {
       if (this.#syncError !== undefined) return done(this.#syncError);
@@ -81,6 +69,7 @@ export class SnapshotFile implements SnapshotTarget {
     });
   }
 
+  /** Removes it; a `done` that is still awaited is not called. Throws what the file system throws. */
   abandon(): void {
     this.#whenIdle(() => this.#close());
     this.#files.remove(this.#path);
