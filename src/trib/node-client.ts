@@ -1,5 +1,6 @@
 /** One connection to one node: no retries, no queue while it is down, every failure named. */
 import { lookup } from 'node:dns/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ConnectionOptions } from 'node:tls';
 import { Redis } from 'ioredis';
 import { type Address, formatAddress } from './address.js';
@@ -25,6 +26,9 @@ export interface ConnectOptions extends Credentials {
 
 /** How long a node may take to answer an administrative command before it counts as hung. */
 const REPLY_TIMEOUT_MS = 15_000;
+/** How long, and how often, to try a node that is loading its data. */
+const LOADING_PATIENCE_MS = 3000;
+const LOADING_POLL_MS = 50;
 
 /** An error reply, or a connection that ended, in the middle of work with a node. */
 export class NodeCallError extends Error {
@@ -99,7 +103,8 @@ export class NodeClient {
   async call(args: readonly string[], timeoutMs: number = REPLY_TIMEOUT_MS): Promise<Reply> {
     this.#onCommand?.(this.name, args);
     const [command, ...rest] = args;
-    return await this.#settle(args, withTimeout(this.#redis.call(command, rest) as Promise<Reply>, timeoutMs));
+    const send = (): Promise<Reply> => withTimeout(this.#redis.call(command, rest) as Promise<Reply>, timeoutMs);
+    return await this.#settle(args, whenLoaded(send));
   }
 
   /** The same for arguments and replies that need not be text. */
@@ -107,8 +112,9 @@ export class NodeClient {
     const words = args.map(String);
     this.#onCommand?.(this.name, words);
     const [command, ...rest] = args;
-    const reply = this.#redis.callBuffer(String(command), ...rest) as Promise<RawReply>;
-    return await this.#settle(words, withTimeout(reply, timeoutMs));
+    const send = (): Promise<RawReply> =>
+      withTimeout(this.#redis.callBuffer(String(command), ...rest) as Promise<RawReply>, timeoutMs);
+    return await this.#settle(words, whenLoaded(send));
   }
 
   /** Sends all commands at once; each reply, or what went wrong, in order. */
@@ -188,7 +194,18 @@ interface Connection {
   readonly migrateAuth: readonly string[];
 }
 
+/** A replica loads what its master sends, mostly for a moment only: no reason to give up at once. */
 async function connectTo(named: Address, ip: string, options: ConnectOptions): Promise<Connection | Trouble> {
+  const deadlineMs = performance.now() + LOADING_PATIENCE_MS;
+  for (;;) {
+    const outcome = await connectOnce(named, ip, options);
+    const isLoading = 'kind' in outcome && outcome.kind === 'loading';
+    if (!isLoading || performance.now() > deadlineMs) return outcome;
+    await sleep(LOADING_POLL_MS);
+  }
+}
+
+async function connectOnce(named: Address, ip: string, options: ConnectOptions): Promise<Connection | Trouble> {
   const redis = new Redis({
     host: ip,
     port: named.port,
@@ -241,6 +258,19 @@ async function authenticate(redis: Redis, { username, password }: ConnectOptions
   });
   if (reply !== 'PONG') throw new Error(`unexpected answer to PING: ${String(reply)}`);
   return migrateAuth;
+}
+
+/** A command that is answered with LOADING was not run: it is sent again for a while. */
+async function whenLoaded<T>(send: () => Promise<T>): Promise<T> {
+  const deadlineMs = performance.now() + LOADING_PATIENCE_MS;
+  for (;;) {
+    try {
+      return await send();
+    } catch (error) {
+      if (!(error as Error).message.startsWith('LOADING') || performance.now() > deadlineMs) throw error;
+      await sleep(LOADING_POLL_MS);
+    }
+  }
 }
 
 async function withTimeout<T>(work: Promise<T>, timeoutMs: number): Promise<T> {
