@@ -13,6 +13,10 @@ if (!hasRedis) skipLoudly('failover between our nodes and those of Redis');
 
 /** What a write that was on its way may be behind by when the master is killed. */
 const REPLICATION_LAG_MS = 1000;
+/** An attempt of CLUSTER FAILOVER is over after that. */
+const FAILOVER_MS = 6000;
+const LONG_PATIENCE_MS = 60_000;
+const TEST_MS = 240_000;
 
 interface Shards {
   readonly nodes: readonly ClusterNode[];
@@ -62,8 +66,17 @@ async function changeParts(nodes: readonly ClusterNode[], from: ClusterNode, to:
     const views = await Promise.all(nodes.map((node) => node.view()));
     return views.every((view) => view.some((line) => line.id === id && line.flags.includes('slave')));
   });
-  expect(await to.ask('CLUSTER', 'FAILOVER')).toBe('OK');
-  await until('the replica is master', async () => (await role(to)).includes('master'));
+  // A manual failover gives up after five seconds, and is then asked for again: docs/moving.md says so.
+  let askedAtMs = Number.NEGATIVE_INFINITY;
+  const tookOver = async (): Promise<boolean> => {
+    if ((await role(to)).includes('master')) return true;
+    if (performance.now() - askedAtMs > FAILOVER_MS) {
+      askedAtMs = performance.now();
+      await to.ask('CLUSTER', 'FAILOVER');
+    }
+    return false;
+  };
+  await until('the replica is master', tookOver, LONG_PATIENCE_MS);
   await untilSynced(from, to);
 }
 
@@ -79,10 +92,14 @@ async function follow(replica: ClusterNode, master: ClusterNode): Promise<void> 
 }
 
 async function untilSynced(replica: ClusterNode, master: ClusterNode): Promise<void> {
-  await until(`${replica.port} replicates ${master.port}`, async () => {
-    const info = await replica.ask('INFO', 'replication').catch(() => '');
-    return info.includes(`master_port:${master.port}\r\n`) && info.includes('master_link_status:up');
-  });
+  await until(
+    `${replica.port} replicates ${master.port}`,
+    async () => {
+      const info = await replica.ask('INFO', 'replication').catch(() => '');
+      return info.includes(`master_port:${master.port}\r\n`) && info.includes('master_link_status:up');
+    },
+    LONG_PATIENCE_MS,
+  );
 }
 
 async function role(node: ClusterNode): Promise<string> {
@@ -127,7 +144,7 @@ describe('a cluster of masters and replicas', () => {
 });
 
 describe.concurrent('CLUSTER FAILOVER', () => {
-  it.for(KINDS)('%s: there and back loses nothing', async (kinds, test) => {
+  it.for(KINDS)('%s: there and back loses nothing', { timeout: TEST_MS }, async (kinds, test) => {
     const { nodes, masters, replicas } = await shards(test, kinds, 10_000);
     const [master] = masters as [ClusterNode];
     const [replica] = replicas as [ClusterNode];
@@ -162,19 +179,23 @@ describe.skipIf(!hasRedis)('the procedure of docs/moving.md', () => {
     await untilState(fresh, 'ok');
   }
 
-  it('takes a cluster from Redis to Shoal and back under writes', async (test) => {
-    const theirs = await started(test, 'rrr', 10_000);
-    await join(theirs);
-    const client = RecordingClient.start(test, theirs);
-    await until('writes are acknowledged', () => client.acknowledged > 100);
-    const ours = await started(test, 'ooo', 10_000);
-    await replace(theirs, ours);
-    const before = client.acknowledged;
-    await until('writes go on', () => client.acknowledged > before + 100);
-    const theirsAgain = await started(test, 'rrr', 10_000);
-    await replace(ours, theirsAgain);
-    await until('writes go on', () => client.acknowledged > before + 200);
-    await client.stop();
-    expect(await client.lost()).toEqual([]);
-  });
+  it(
+    'takes a cluster from Redis to Shoal and back under writes',
+    async (test) => {
+      const theirs = await started(test, 'rrr', 10_000);
+      await join(theirs);
+      const client = RecordingClient.start(test, theirs);
+      await until('writes are acknowledged', () => client.acknowledged > 100);
+      const ours = await started(test, 'ooo', 10_000);
+      await replace(theirs, ours);
+      const before = client.acknowledged;
+      await until('writes go on', () => client.acknowledged > before + 100);
+      const theirsAgain = await started(test, 'rrr', 10_000);
+      await replace(ours, theirsAgain);
+      await until('writes go on', () => client.acknowledged > before + 200);
+      await client.stop();
+      expect(await client.lost()).toEqual([]);
+    },
+    TEST_MS,
+  );
 });
