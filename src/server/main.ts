@@ -109,8 +109,10 @@ async function serve({ config, commands, configFile, logger, restart }: Setup): 
     logger.log('warning', `=== BUG REPORT === Uncaught error, the server stops: ${error.stack ?? error.message}`);
     end(1);
   });
+  // Before it serves: whoever has been answered finds the title there.
+  showTitle(config, configFile);
   const problem = await server.start();
-  if (problem === undefined) return showTitle(config, configFile);
+  if (problem === undefined) return;
   logger.log('warning', problem);
   await server.stop();
   end(1);

@@ -2,7 +2,8 @@
 import fs from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseNodesConf } from '../../src/cluster/core/nodesConf.js';
-import { eventually, freePort, OurNode, RealRedis, whyNoRedis } from './realNode.js';
+import { freePort } from '../support/ports.js';
+import { eventually, OurNode, RealRedis, whyNoRedis } from './realNode.js';
 
 const reason = whyNoRedis();
 if (reason !== undefined) console.warn(`SKIPPED: cluster bus against real servers: ${reason}`);

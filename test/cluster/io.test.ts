@@ -10,7 +10,8 @@ import { nodesText } from '../../src/cluster/core/queries.js';
 import { ClusterIo } from '../../src/cluster/io/clusterIo.js';
 import { ConfigLock } from '../../src/cluster/io/configLock.js';
 import { readNodesConf, writeNodesConf } from '../../src/cluster/io/nodesConfFile.js';
-import { eventually, freePort, OurNode } from './realNode.js';
+import { freePort } from '../support/ports.js';
+import { eventually, OurNode } from './realNode.js';
 
 const nodes: OurNode[] = [];
 

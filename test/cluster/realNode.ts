@@ -1,7 +1,6 @@
 /** Real redis-server processes and real ClusterIo instances on 127.0.0.1, for tests of the bus on the wire. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import fs from 'node:fs';
-import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -15,6 +14,7 @@ import {
   type ClusterIoOptions,
   type ClusterSettings,
 } from '../../src/cluster/io/clusterIo.js';
+import { freePort } from '../support/ports.js';
 
 export const NODE_TIMEOUT_MS = 1000;
 
@@ -30,22 +30,6 @@ export function whyNoRedis(): string | undefined {
 
 export function temporaryDirectory(): string {
   return fs.mkdtempSync(path.join(os.tmpdir(), 'shoal-cluster-'));
-}
-
-/** A client port whose bus port is free as well, both below the range that outgoing connections are given. */
-export async function freePort(): Promise<number> {
-  for (;;) {
-    const port = 10_000 + Math.floor(Math.random() * 10_000);
-    if ((await isFree(port)) && (await isFree(port + 10_000))) return port;
-  }
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = net.createServer();
-    server.once('error', () => resolve(false));
-    server.listen({ port, host: '127.0.0.1', exclusive: true }, () => server.close(() => resolve(true)));
-  });
 }
 
 /** Waits for something that other processes have to do. */

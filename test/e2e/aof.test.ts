@@ -4,7 +4,8 @@ import { readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { getFreePort, tempDir } from '../support/process.js';
+import { freePort } from '../support/ports.js';
+import { tempDir } from '../support/process.js';
 import { RawClient } from '../support/rawclient.js';
 import { redisServerOnPath, skipLoudly } from '../support/redis.js';
 import { encodeRequest } from '../support/resp.js';
@@ -48,7 +49,7 @@ async function pipeline(port: number, requests: readonly (readonly string[])[]):
 describe('a restart', () => {
   it('finds every database, every time to live and what was deleted', async () => {
     const dir = tempDir();
-    const port = await getFreePort();
+    const port = await freePort();
     const first = await serve(dir, port);
     await pipeline(port, [
       ['SET', 'k', 'zero'],
@@ -80,7 +81,7 @@ describe('a restart', () => {
 
   it('without the AOF leaves its folder alone', async () => {
     const dir = tempDir();
-    const port = await getFreePort();
+    const port = await freePort();
     const first = await serve(dir, port);
     await ask(port, 'SET', 'k', 'v');
     await first.end('SIGTERM');
@@ -99,7 +100,7 @@ describe('while a large file is loaded', () => {
 
   it('clients are told to wait, and INFO tells how far it is', async () => {
     const dir = tempDir();
-    const port = await getFreePort();
+    const port = await freePort();
     await writeLargeAof(dir, keys);
     const daemon = start(dir, port);
     const client = await connectWhenItListens(port);
@@ -125,7 +126,7 @@ describe('while a large file is loaded', () => {
 
   it('SIGTERM ends the server, and the file stays as it is', async () => {
     const dir = tempDir();
-    const port = await getFreePort();
+    const port = await freePort();
     await writeLargeAof(dir, keys);
     const before = statSync(incrFile(dir)).size;
     const daemon = start(dir, port);
@@ -172,7 +173,7 @@ describe('a file whose end is missing', () => {
   }
 
   it('is cut behind the last whole command, which the log names by its byte', async () => {
-    const port = await getFreePort();
+    const port = await freePort();
     const { dir, wholeBytes } = await withCutTail(port);
     const daemon = await serve(dir, port);
     expect(daemon.output).toMatch(new RegExp(`Truncating the AOF \\S+ at offset ${wholeBytes} `));
@@ -195,7 +196,7 @@ describe('a file whose end is missing', () => {
   });
 
   it('stops the start with aof-load-truncated no, and stays as it is', async () => {
-    const port = await getFreePort();
+    const port = await freePort();
     const { dir } = await withCutTail(port);
     const before = readFileSync(incrFile(dir));
     const daemon = start(dir, port, ['--aof-load-truncated', 'no']);
@@ -205,7 +206,7 @@ describe('a file whose end is missing', () => {
   });
 
   it('stops the start when it is broken in the middle', async () => {
-    const port = await getFreePort();
+    const port = await freePort();
     const { dir, wholeBytes } = await withCutTail(port);
     const broken = readFileSync(incrFile(dir));
     broken[wholeBytes - 8] = 0x58;
@@ -219,7 +220,7 @@ describe('a file whose end is missing', () => {
 describe('two servers on one folder', () => {
   it.skipIf(ONLY_REDIS)('are one too many: the second does not start and touches nothing', async () => {
     const dir = tempDir();
-    const [port, otherPort] = [await getFreePort(), await getFreePort()];
+    const [port, otherPort] = [await freePort(), await freePort()];
     const first = await serve(dir, port);
     await ask(port, 'SET', 'k', 'v');
     const second = start(dir, otherPort);
@@ -267,7 +268,7 @@ describe.skipIf(!hasRedis)('Redis and we read each other’s folders', () => {
 
   async function handedOver(firstProgram: string | undefined, secondProgram: string | undefined): Promise<void> {
     const dir = tempDir();
-    const port = await getFreePort();
+    const port = await freePort();
     const withoutPreamble = ['--aof-use-rdb-preamble', 'no'];
     const first = start(dir, port, withoutPreamble, firstProgram === undefined ? {} : { program: firstProgram });
     await first.ready();
@@ -286,7 +287,7 @@ describe.skipIf(!hasRedis)('Redis and we read each other’s folders', () => {
 
   it('also after Redis rewrote its own', async () => {
     const dir = tempDir();
-    const port = await getFreePort();
+    const port = await freePort();
     const first = start(dir, port, ['--aof-use-rdb-preamble', 'no'], { program: 'redis-server' });
     await first.ready();
     await pipeline(port, requests);
@@ -321,7 +322,7 @@ describe('a full disk', () => {
     const dir = tempDir();
     expect(mountSmallDisk(dir)).toBeUndefined();
     try {
-      const port = await getFreePort();
+      const port = await freePort();
       const daemon = await serve(dir, port, '--appendfsync', policy);
       writeFileSync(join(dir, 'ballast'), Buffer.alloc(512 * 1024));
       await test(daemon, port, dir);

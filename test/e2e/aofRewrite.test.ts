@@ -12,7 +12,8 @@ import { LIST_COMMANDS } from '../spec/random/list.js';
 import { SET_COMMANDS } from '../spec/random/set.js';
 import { STREAM_COMMANDS } from '../spec/random/stream.js';
 import { ZSET_COMMANDS } from '../spec/random/zset.js';
-import { getFreePort, tempDir } from '../support/process.js';
+import { freePort } from '../support/ports.js';
+import { tempDir } from '../support/process.js';
 import { RawClient } from '../support/rawclient.js';
 import { redisServerOnPath, skipLoudly } from '../support/redis.js';
 import { ask, type Daemon, launch, plainArgs, until } from './support/daemon.js';
@@ -64,7 +65,7 @@ async function pipeline(port: number, requests: readonly (readonly string[])[]):
 describe('a rewrite', () => {
   it('begins by itself when the file has grown, and leaves one base and one incremental file', async () => {
     const dir = tempDir();
-    const port = await getFreePort();
+    const port = await freePort();
     const daemon = await serve(dir, port, [
       '--auto-aof-rewrite-min-size',
       '10kb',
@@ -93,7 +94,7 @@ describe('a rewrite', () => {
 
   it('stamps commands and base with their time when asked to', async () => {
     const dir = tempDir();
-    const port = await getFreePort();
+    const port = await freePort();
     await serve(dir, port, ['--aof-timestamp-enabled', 'yes', '--aof-use-rdb-preamble', 'no']);
     await ask(port, 'SET', 'k', 'v');
     await ask(port, 'BGREWRITEAOF');
@@ -108,7 +109,7 @@ describe('a rewrite', () => {
 
   it('makes a file that was turned on while serving: it survives the next kill', async () => {
     const dir = tempDir();
-    const port = await getFreePort();
+    const port = await freePort();
     const first = await serve(dir, port, ['--appendonly', 'no']);
     await ask(port, 'SET', 'before', '1');
     expect(await ask(port, 'CONFIG', 'SET', 'appendonly', 'yes')).toBe('OK');
@@ -136,7 +137,7 @@ describe('a rewrite', () => {
 
   it('of a folder that another server uses is refused, and so is turning it on', async () => {
     const dir = tempDir();
-    const [port, otherPort] = [await getFreePort(), await getFreePort()];
+    const [port, otherPort] = [await freePort(), await freePort()];
     await serve(dir, port);
     await ask(port, 'SET', 'k', 'v');
     const other = await serve(dir, otherPort, ['--appendonly', 'no']);
@@ -190,7 +191,7 @@ describe.skipIf(!hasRedis)('Redis and we read each other’s rewritten folders',
     it(`after random commands of all types (seed ${SEED}), with aof-use-rdb-preamble ${preamble}: the same digest`, async () => {
       const options = ['--aof-use-rdb-preamble', preamble];
       const [dir, theirDir] = [tempDir(), tempDir()];
-      const [port, theirPort] = [await getFreePort(), await getFreePort()];
+      const [port, theirPort] = [await freePort(), await freePort()];
       const ours = await serve(dir, port, options);
       const theirs = await serve(theirDir, theirPort, options, 'redis-server');
       expect(await compareHistory(SEED, 600, [port, theirPort], ALL)).toBeUndefined();
@@ -231,7 +232,7 @@ describe('a rewrite on a bad disk', () => {
     const dir = tempDir();
     expect(mount(dir, 'size=2m')).toBeUndefined();
     try {
-      const port = await getFreePort();
+      const port = await freePort();
       await test(dir, port, await serve(dir, port, ['--rdbcompression', 'no']));
     } finally {
       await Promise.all(started.splice(0).map((daemon) => daemon.end()));

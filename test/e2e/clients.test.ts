@@ -1,7 +1,8 @@
 /** ioredis and the tools of Redis against our nodes. */
 import { Cluster, Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { getFreePort, tempDir } from '../support/process.js';
+import { freePort } from '../support/ports.js';
+import { tempDir } from '../support/process.js';
 import { redisServerOnPath, skipLoudly } from '../support/redis.js';
 import { type ClusterNode, endNodes, join, startNodes, untilState } from './support/cluster.js';
 import { ask, type Daemon, launch, plainArgs, run, until } from './support/daemon.js';
@@ -33,7 +34,7 @@ describe('ioredis with one server', () => {
   }
 
   it('runs commands, pipelines and transactions', async () => {
-    const port = await getFreePort();
+    const port = await freePort();
     await serve(port, tempDir());
     const client = connect(port);
     expect(await client.set('k', 'v', 'EX', 100, 'NX')).toBe('OK');
@@ -58,7 +59,7 @@ describe('ioredis with one server', () => {
   });
 
   it('sees a transaction lose its race', async () => {
-    const port = await getFreePort();
+    const port = await freePort();
     await serve(port, tempDir());
     const [client, rival] = [connect(port), connect(port)];
     await client.watch('k');
@@ -68,7 +69,7 @@ describe('ioredis with one server', () => {
   });
 
   it('sends its password and its name, and selects its database', async () => {
-    const port = await getFreePort();
+    const port = await freePort();
     const daemon = launch(plainArgs(port, ['--requirepass', 'secret']));
     daemons.push(daemon);
     await daemon.ready();
@@ -79,7 +80,7 @@ describe('ioredis with one server', () => {
   });
 
   it('scans every key', async () => {
-    const port = await getFreePort();
+    const port = await freePort();
     await serve(port, tempDir());
     const client = connect(port);
     const pipeline = client.pipeline();
@@ -93,7 +94,7 @@ describe('ioredis with one server', () => {
   });
 
   it('comes back by itself when the server is killed and restarted, and finds its data', async () => {
-    const port = await getFreePort();
+    const port = await freePort();
     const dir = tempDir();
     const first = await serve(port, dir);
     const client = connect(port, { retryStrategy: () => 50, maxRetriesPerRequest: null });
@@ -199,7 +200,7 @@ describe.skipIf(!hasRedis)('the tools of Redis', () => {
   });
 
   it('redis-benchmark runs pipelined and not, over TCP and inline', async () => {
-    const port = await getFreePort();
+    const port = await freePort();
     const daemon = launch(plainArgs(port));
     await daemon.ready();
     try {
@@ -224,7 +225,7 @@ describe.skipIf(!hasRedis)('the tools of Redis', () => {
   });
 
   it('redis-cli shows replies, help and latency as with Redis', async () => {
-    const port = await getFreePort();
+    const port = await freePort();
     const daemon = launch(plainArgs(port));
     await daemon.ready();
     try {

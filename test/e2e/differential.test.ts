@@ -2,7 +2,7 @@
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Prng } from '../../src/base/prng.js';
-import { getFreePort } from '../support/process.js';
+import { freePort } from '../support/ports.js';
 import { redisServerOnPath, skipLoudly } from '../support/redis.js';
 import { encodeRequest } from '../support/resp.js';
 import { type Daemon, launch, plainArgs } from './support/daemon.js';
@@ -229,8 +229,8 @@ describe.skipIf(!hasRedis)('random commands', () => {
   let [ourPort, theirPort] = [0, 0];
 
   beforeAll(async () => {
-    ourPort = await getFreePort();
-    theirPort = await getFreePort();
+    ourPort = await freePort();
+    theirPort = await freePort();
     ours = launch(plainArgs(ourPort));
     theirs = launch(plainArgs(theirPort), { program: 'redis-server' });
     await Promise.all([ours.ready(), theirs.ready()]);

@@ -3,8 +3,9 @@
  * every acknowledged write read back.
  */
 import { describe, expect, it } from 'vitest';
+import { freePorts } from '../support/ports.js';
 import { redisServerOnPath, skipLoudly } from '../support/redis.js';
-import { ClusterNode, clusterPorts, endAfter, join, type TestContext, untilState } from './support/cluster.js';
+import { ClusterNode, endAfter, join, type TestContext, untilState } from './support/cluster.js';
 import { RecordingClient } from './support/clusterClient.js';
 import { until } from './support/daemon.js';
 
@@ -28,7 +29,7 @@ interface Shards {
 async function started(test: TestContext, kinds: string, nodeTimeoutMs: number): Promise<ClusterNode[]> {
   const directives = ['--repl-diskless-sync-delay', '0', '--enable-debug-command', 'yes', '--appendonly', 'no'];
   directives.push('--cluster-node-timeout', String(nodeTimeoutMs));
-  const ports = await clusterPorts(kinds.length);
+  const ports = await freePorts(kinds.length);
   const nodes = endAfter(
     test,
     ports.map((port, i) => {

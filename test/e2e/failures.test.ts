@@ -4,9 +4,9 @@ import { join as joinPath } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { Prng } from '../../src/base/prng.js';
+import { freePort, freePorts } from '../support/ports.js';
 import {
   ClusterNode,
-  clusterPorts,
   endAfter,
   endNodes,
   join,
@@ -69,7 +69,7 @@ describe.concurrent('a node of three', () => {
     const id = await victim.id();
     await victim.end();
     await untilFlagged(first, id, 'fail');
-    const [port] = (await clusterPorts(1)) as [number];
+    const [port] = [await freePort()];
     const moved = new ClusterNode({ port, program });
     writeFileSync(joinPath(moved.dir, 'nodes.conf'), readFileSync(joinPath(victim.dir, 'nodes.conf')));
     await moved.start();
@@ -100,7 +100,7 @@ describe.concurrent('nodes.conf', () => {
 
   it(`is whole after every kill -9 in the middle of changes (seed ${SEED})`, async (test) => {
     const random = new Prng(SEED);
-    const [port] = (await clusterPorts(1)) as [number];
+    const [port] = [await freePort()];
     const node = new ClusterNode({ port, program });
     endAfter(test, [node]);
     let acknowledged = -1;
@@ -131,7 +131,7 @@ describe.concurrent('nodes.conf', () => {
   it('belongs to one process: a second one is refused and changes nothing', async (test) => {
     const [node] = endAfter(test, await startNodes(1, { program })) as [ClusterNode];
     const before = readFileSync(joinPath(node.dir, 'nodes.conf'), 'utf8');
-    const [port] = (await clusterPorts(1)) as [number];
+    const [port] = [await freePort()];
     const second = launch(
       ['--port', String(port), '--bind', '127.0.0.1', '--dir', node.dir, '--cluster-enabled', 'yes', '--save', ''],
       program === undefined ? {} : { program },
@@ -146,7 +146,7 @@ describe.concurrent('nodes.conf', () => {
   });
 
   it('that cannot be understood stops the start and stays as it is', async (test) => {
-    const [port] = (await clusterPorts(1)) as [number];
+    const [port] = [await freePort()];
     const node = new ClusterNode({ port, program });
     endAfter(test, [node]);
     mkdirSync(node.dir, { recursive: true });
@@ -159,7 +159,7 @@ describe.concurrent('nodes.conf', () => {
   });
 
   it.skipIf(ONLY_REDIS)('written by us is read by Redis, and the other way round', async (test) => {
-    const ports = await clusterPorts(2);
+    const ports = await freePorts(2);
     const pair = endAfter(
       test,
       ports.map((port) => new ClusterNode({ port })),

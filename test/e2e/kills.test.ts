@@ -11,7 +11,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { Prng } from '../../src/base/prng.js';
-import { getFreePort, tempDir } from '../support/process.js';
+import { freePort } from '../support/ports.js';
+import { tempDir } from '../support/process.js';
 import { RawClient } from '../support/rawclient.js';
 import { redisServerOnPath } from '../support/redis.js';
 import { ask, type Daemon, launch, plainArgs, until } from './support/daemon.js';
@@ -146,7 +147,7 @@ async function serve(dir: string, port: number, args: readonly string[]): Promis
 /** Kills the server at a random moment of its work and starts it again: what it then has is what it must have. */
 async function killed(mode: Mode, dir: string, tally: Tally): Promise<void> {
   const random = new Prng(SEED);
-  const port = await getFreePort();
+  const port = await freePort();
   const [sets, transactions] = [new SetWriter('a'), new TransactionWriter()];
   for (let kill = 0; kill < Math.ceil(KILLS / MODES.length); kill++) {
     const daemon = await serve(dir, port, mode.args);

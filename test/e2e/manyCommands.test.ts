@@ -17,7 +17,8 @@ import { LIST_COMMANDS } from '../spec/random/list.js';
 import { SET_COMMANDS } from '../spec/random/set.js';
 import { STREAM_COMMANDS } from '../spec/random/stream.js';
 import { ZSET_COMMANDS } from '../spec/random/zset.js';
-import { getFreePort, tempDir } from '../support/process.js';
+import { freePort } from '../support/ports.js';
+import { tempDir } from '../support/process.js';
 import { RawClient } from '../support/rawclient.js';
 import { redisServerOnPath, skipLoudly } from '../support/redis.js';
 import { ask, type Daemon, launch, plainArgs, until } from './support/daemon.js';
@@ -108,7 +109,7 @@ describe.skipIf(!hasRedis)(`${COMMANDS} random commands (seed ${SEED})`, () => {
     ['by Redis are there here', 'redis-server', undefined],
   ] as const) {
     it(`${what}, from the RDB file and from the append-only folder`, { timeout: 60_000 + COMMANDS }, async () => {
-      const at: Place = { dir: tempDir(), port: await getFreePort() };
+      const at: Place = { dir: tempDir(), port: await freePort() };
       const writer = await serve(at, first, AOF);
       await run(at, new Prng(SEED));
       const digest = await ask(at.port, 'DEBUG', 'DIGEST');

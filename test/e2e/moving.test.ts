@@ -3,18 +3,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Cluster } from 'ioredis';
 import { describe, expect, it } from 'vitest';
 import { textOf } from '../support/notation.js';
+import { freePorts } from '../support/ports.js';
 import { tempDir } from '../support/process.js';
 import { RawClient } from '../support/rawclient.js';
 import { redisServerOnPath, skipLoudly } from '../support/redis.js';
-import {
-  ClusterNode,
-  clusterPorts,
-  endAfter,
-  join,
-  startNodes,
-  type TestContext,
-  untilState,
-} from './support/cluster.js';
+import { ClusterNode, endAfter, join, startNodes, type TestContext, untilState } from './support/cluster.js';
 import { type Daemon, launch, plainArgs, run, until } from './support/daemon.js';
 
 const hasRedis = redisServerOnPath() !== undefined;
@@ -33,7 +26,7 @@ interface Endpoint {
 }
 
 async function servers(test: TestContext, kinds: string): Promise<Endpoint[]> {
-  const ports = await clusterPorts(kinds.length);
+  const ports = await freePorts(kinds.length);
   return Promise.all(
     ports.map(async (port, i) => {
       const more = ['--enable-debug-command', 'yes'];
@@ -166,7 +159,7 @@ class Load {
 }
 
 async function cluster(test: TestContext, kinds: string): Promise<ClusterNode[]> {
-  const ports = await clusterPorts(kinds.length);
+  const ports = await freePorts(kinds.length);
   const nodes = ports.map(
     (port, i) => new ClusterNode({ port, program: kinds[i] === 'r' ? 'redis-server' : undefined }),
   );
@@ -218,7 +211,7 @@ describe.skipIf(!hasRedis).concurrent('redis-cli moves slots', () => {
 
 describe.concurrent('a server that keys leave, and one that they come to', () => {
   it('tell their replicas and their append-only files', LONG, async (test) => {
-    const ports = await clusterPorts(4);
+    const ports = await freePorts(4);
     const dirs = ports.map(() => tempDir());
     const start = async (i: number): Promise<RawClient> => {
       const daemon = launch(

@@ -2,7 +2,8 @@
 import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { getFreePort, tempDir } from '../support/process.js';
+import { freePort } from '../support/ports.js';
+import { tempDir } from '../support/process.js';
 import { ask, type Daemon, launch, REPOSITORY, run, until } from './support/daemon.js';
 
 const home = tempDir('shoal-pack-');
@@ -66,7 +67,7 @@ describe('the packed package in an empty folder', () => {
   });
 
   it('runs npx shoal-server', async () => {
-    const port = await getFreePort();
+    const port = await freePort();
     const daemon = launch(['--no-install', 'shoal-server', '--port', String(port)], { program: 'npx', cwd: app });
     daemons.push(daemon);
     await daemon.ready();
@@ -83,7 +84,7 @@ describe('the packed package in an empty folder', () => {
   });
 
   it('runs npx shoal-server with the redis.conf that comes along', async () => {
-    const port = await getFreePort();
+    const port = await freePort();
     const conf = join(app, 'node_modules/shoal/redis.conf');
     const args = ['--no-install', 'shoal-server', conf, '--port', String(port), '--bind', '127.0.0.1'];
     const daemon = launch(args, { program: 'npx', cwd: app });
@@ -99,7 +100,7 @@ describe('the packed package in an empty folder', () => {
     expect(code).toBe(0);
     for (const command of ['create', 'check', 'info', 'call'])
       expect(output).toMatch(new RegExp(`^ +${command}\\b`, 'm'));
-    const port = await getFreePort();
+    const port = await freePort();
     const refused = await run('npx', ['--no-install', 'trib', 'check', `127.0.0.1:${port}`], { cwd: app });
     expect(refused.code).toBe(1);
     expect(refused.output).toContain(`[ERR] Sorry, can't connect to node 127.0.0.1:${port}`);

@@ -4,8 +4,8 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { Cluster } from 'ioredis';
 import { afterEach, describe, expect, it } from 'vitest';
+import { freePorts } from '../support/ports.js';
 import { tempDir } from '../support/process.js';
-import { clusterPorts } from './support/cluster.js';
 import { ask, type Daemon, launch, processRuns, REPOSITORY, TRIB, until } from './support/daemon.js';
 
 const SCRIPT = join(REPOSITORY, 'scripts/start.mjs');
@@ -53,7 +53,7 @@ const REPLICA = /^ +\d+ +127\.0\.0\.1:(\d+) +\d+ +replica of 127\.0\.0\.1:(\d+) 
 
 describe('npm start', () => {
   it('runs three masters with replicas, shows them and how to connect, ends them on Ctrl-C and finds its data the next time', async () => {
-    const ports = await clusterPorts(6);
+    const ports = await freePorts(6);
     const [port] = ports as [number];
     const dir = tempDir('shoal-start-');
     const keys = Array.from({ length: 50 }, (_, i) => `key:${i}`);
@@ -94,7 +94,7 @@ describe('npm start', () => {
 
 describe('trib up, which npm start runs,', () => {
   it('says which port is taken, be it a bus port, and starts nothing', async () => {
-    const ports = await clusterPorts(3);
+    const ports = await freePorts(3);
     const [first, second, third] = ports as [number, number, number];
     const dir = join(tempDir('shoal-start-'), 'data');
     const holders = [createServer().listen(second, '127.0.0.1'), createServer().listen(third + 10_000, '127.0.0.1')];
@@ -112,7 +112,7 @@ describe('trib up, which npm start runs,', () => {
   });
 
   it('tells when a node dies and its replica takes over; killed itself, it finds the nodes that it has left', async () => {
-    const ports = await clusterPorts(6);
+    const ports = await freePorts(6);
     const dir = tempDir('shoal-start-');
     const config = join(dir, 'quick.conf');
     writeFileSync(config, 'cluster-node-timeout 3000\n');

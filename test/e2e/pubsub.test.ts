@@ -2,9 +2,9 @@
 import { spawn } from 'node:child_process';
 import { Cluster, Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { getFreePort } from '../support/process.js';
+import { freePort, freePorts } from '../support/ports.js';
 import { redisServerOnPath, skipLoudly } from '../support/redis.js';
-import { ClusterNode, clusterPorts, endNodes, join } from './support/cluster.js';
+import { ClusterNode, endNodes, join } from './support/cluster.js';
 import { type Daemon, launch, plainArgs, until } from './support/daemon.js';
 
 const hasRedis = redisServerOnPath() !== undefined;
@@ -16,7 +16,7 @@ describe('ioredis with one server', () => {
   const clients: Redis[] = [];
 
   beforeAll(async () => {
-    port = await getFreePort();
+    port = await freePort();
     daemon = launch(plainArgs(port, ['--notify-keyspace-events', 'KEA']));
     await daemon.ready();
   });
@@ -123,7 +123,7 @@ describe.each(hasRedis ? ['ooo', 'oro', 'ror'] : ['ooo'])('ioredis with the clus
   const ends: { disconnect(): void }[] = [];
 
   beforeAll(async () => {
-    const ports = await clusterPorts(kinds.length);
+    const ports = await freePorts(kinds.length);
     nodes = ports.map((port, i) => new ClusterNode({ port, program: kinds[i] === 'r' ? 'redis-server' : undefined }));
     await Promise.all(nodes.map((node) => node.start()));
     await join(nodes);

@@ -20,11 +20,11 @@ import { SET_COMMANDS } from '../spec/random/set.js';
 import { STREAM_COMMANDS } from '../spec/random/stream.js';
 import { ZSET_COMMANDS } from '../spec/random/zset.js';
 import { textOf } from '../support/notation.js';
-import { getFreePort, tempDir } from '../support/process.js';
+import { freePort } from '../support/ports.js';
+import { tempDir } from '../support/process.js';
 import { RawClient } from '../support/rawclient.js';
 import { redisServerOnPath, skipLoudly } from '../support/redis.js';
 import { encodeRequest, type Reply } from '../support/resp.js';
-import { clusterPorts } from './support/cluster.js';
 import { ask, type Daemon, launch, until } from './support/daemon.js';
 
 const hasRedis = redisServerOnPath() !== undefined;
@@ -47,7 +47,7 @@ interface Place {
 }
 
 async function place(): Promise<Place> {
-  return { dir: tempDir(), port: await getFreePort() };
+  return { dir: tempDir(), port: await freePort() };
 }
 
 function start({ dir, port }: Place, more: readonly string[] = [], program?: string): Daemon {
@@ -402,7 +402,7 @@ describe('loading', () => {
     await ask(at.port, 'SET', '{06S}', 'v');
     await ask(at.port, 'SAVE');
     await first.end();
-    const [port] = (await clusterPorts(1)) as [number];
+    const [port] = [await freePort()];
     const second = await serve({ dir: at.dir, port }, ['--cluster-enabled', 'yes']);
     expect(second.output).toContain('I have keys for unassigned slot 0. Taking responsibility for it.');
     expect(await ask(port, 'CLUSTER', 'COUNTKEYSINSLOT', '0')).toBe('1');

@@ -1,10 +1,10 @@
 /** Our nodes and Redis's own in one cluster: the wire format is the real one. */
 import { Cluster } from 'ioredis';
 import { describe, expect, it } from 'vitest';
+import { freePorts } from '../support/ports.js';
 import { redisServerOnPath, skipLoudly } from '../support/redis.js';
 import {
   ClusterNode,
-  clusterPorts,
   endAfter,
   join,
   type TestContext,
@@ -19,7 +19,7 @@ if (!hasRedis) skipLoudly('our nodes and those of Redis in one cluster');
 
 /** 'o' is one of ours, 'r' one of Redis. */
 async function mixed(test: TestContext, kinds: string): Promise<ClusterNode[]> {
-  const ports = await clusterPorts(kinds.length);
+  const ports = await freePorts(kinds.length);
   const nodes = endAfter(
     test,
     ports.map((port, i) => new ClusterNode({ port, program: kinds[i] === 'r' ? 'redis-server' : undefined })),

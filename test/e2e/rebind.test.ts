@@ -1,7 +1,7 @@
 /** CONFIG SET port and bind while serving, as redis-server 7.0 does it. */
 import { createServer } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import { getFreePort } from '../support/process.js';
+import { freePort } from '../support/ports.js';
 import { RawClient } from '../support/rawclient.js';
 import { type Daemon, launch, plainArgs } from './support/daemon.js';
 
@@ -14,7 +14,7 @@ afterEach(async () => {
 });
 
 async function serve(): Promise<{ daemon: Daemon; port: number; client: RawClient }> {
-  const port = await getFreePort();
+  const port = await freePort();
   const daemon = launch(plainArgs(port, []));
   started.push(daemon);
   await daemon.ready();
@@ -35,7 +35,7 @@ async function text(client: RawClient, ...args: string[]): Promise<string> {
 describe('CONFIG SET port', () => {
   it('moves to the new port, leaves the old one, and keeps the connections', async () => {
     const { port, client } = await serve();
-    const other = await getFreePort();
+    const other = await freePort();
     expect(await text(client, 'CONFIG', 'SET', 'port', String(other))).toBe('OK');
     expect(await text(client, 'PING')).toBe('PONG');
     expect(await text(await dial(other), 'INFO', 'server')).toContain(`tcp_port:${other}`);
@@ -83,7 +83,7 @@ describe('CONFIG SET bind', () => {
 
   it('changes together with the port', async () => {
     const { client } = await serve();
-    const other = await getFreePort();
+    const other = await freePort();
     expect(await text(client, 'CONFIG', 'SET', 'bind', '127.0.0.3', 'port', String(other))).toBe('OK');
     expect(await text(await dial(other, '127.0.0.3'), 'PING')).toBe('PONG');
   });

@@ -6,17 +6,10 @@ import { describe, expect, it } from 'vitest';
 import { keySlot } from '../../src/base/crc16.js';
 import { Prng } from '../../src/base/prng.js';
 import { textOf } from '../support/notation.js';
+import { freePorts } from '../support/ports.js';
 import { RawClient } from '../support/rawclient.js';
 import { redisServerOnPath, skipLoudly } from '../support/redis.js';
-import {
-  ClusterNode,
-  clusterPorts,
-  endAfter,
-  join,
-  startNodes,
-  type TestContext,
-  untilState,
-} from './support/cluster.js';
+import { ClusterNode, endAfter, join, startNodes, type TestContext, untilState } from './support/cluster.js';
 import { RecordingClient } from './support/clusterClient.js';
 import { until } from './support/daemon.js';
 import { HoldingProxy } from './support/holdingProxy.js';
@@ -241,7 +234,7 @@ describe.concurrent('CLUSTER MIGRATESLOTS', () => {
   });
 
   it.skipIf(!hasRedis)('fails where the target does not know of it, and the slots stay', LONG, async (test) => {
-    const [port = 0, other = 0] = await clusterPorts(2);
+    const [port = 0, other = 0] = await freePorts(2);
     const a = new ClusterNode({ port, more: PATIENT });
     const b = new ClusterNode({ port: other, program: 'redis-server', more: PATIENT });
     endAfter(test, [a, b]);
@@ -262,7 +255,7 @@ async function heldPair(
   test: TestContext,
   more: readonly string[] = [],
 ): Promise<[ClusterNode, ClusterNode, HoldingProxy]> {
-  const [port = 0, other = 0] = await clusterPorts(2);
+  const [port = 0, other = 0] = await freePorts(2);
   const proxy = await HoldingProxy.start(() => other);
   test.onTestFinished(async () => proxy.close());
   const a = new ClusterNode({ port, more: [...PATIENT, ...more] });

@@ -4,7 +4,8 @@ import { connect } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { getFreePort, tempDir } from '../support/process.js';
+import { freePort } from '../support/ports.js';
+import { tempDir } from '../support/process.js';
 import { RawClient } from '../support/rawclient.js';
 import {
   ask,
@@ -31,7 +32,7 @@ afterEach(async () => {
 
 /** Starts on a free port and waits until it serves. */
 async function serve(...more: string[]): Promise<{ daemon: Daemon; port: number }> {
-  const port = await getFreePort();
+  const port = await freePort();
   const daemon = start(plainArgs(port, more));
   await daemon.ready();
   return { daemon, port };
@@ -71,7 +72,7 @@ describe('what the server prints when it starts', () => {
   });
 
   it.skipIf(ONLY_REDIS)('is cluster mode where it is one', async () => {
-    const port = await getFreePort(true);
+    const port = await freePort();
     const daemon = start(plainArgs(port, ['--cluster-enabled', 'yes']));
     await daemon.ready();
     expect(daemon.output).toContain('Running in cluster mode');
@@ -88,7 +89,7 @@ describe('what the server prints when it starts', () => {
   });
 
   it('goes to the log file when there is one', async () => {
-    const port = await getFreePort();
+    const port = await freePort();
     const dir = tempDir();
     const daemon = start(plainArgs(port, ['--dir', dir, '--logfile', 'server.log']));
     const file = join(dir, 'server.log');
@@ -101,7 +102,7 @@ describe('what the server prints when it starts', () => {
   });
 
   it('is less at a higher log level', async () => {
-    const port = await getFreePort();
+    const port = await freePort();
     const daemon = start(plainArgs(port, ['--loglevel', 'warning']));
     await daemon.prints('Server initialized');
     await until('it serves', () =>
@@ -167,7 +168,7 @@ describe('a port in use', () => {
 
 describe('daemonize', () => {
   it('comes back at once and leaves a daemon with its pid file and its log', async () => {
-    const port = await getFreePort();
+    const port = await freePort();
     const dir = tempDir();
     const file = (name: string): string => join(dir, name);
     const more = ['--dir', dir, '--daemonize', 'yes', '--pidfile', file('server.pid'), '--logfile', file('server.log')];
@@ -204,7 +205,7 @@ describe('daemonize', () => {
 
 describe('where it reads its configuration', () => {
   it('a file, its includes, and the command line over both', async () => {
-    const port = await getFreePort();
+    const port = await freePort();
     const dir = tempDir();
     mkdirSync(join(dir, 'more'));
     writeFileSync(join(dir, 'more', 'a.conf'), 'maxclients 77\nappendfsync no\n');
@@ -222,14 +223,14 @@ describe('where it reads its configuration', () => {
   });
 
   it('standard input, with -', async () => {
-    const port = await getFreePort();
+    const port = await freePort();
     const daemon = start(['-'], { stdin: `port ${port}\nbind 127.0.0.1\nsave ""\nmaxclients 55\n` });
     await daemon.ready();
     expect(await ask(port, 'CONFIG', 'GET', 'maxclients')).toContain('"55"');
   });
 
   it('what CONFIG REWRITE wrote comes back at the next start', async () => {
-    const port = await getFreePort();
+    const port = await freePort();
     const dir = tempDir();
     const file = join(dir, 'redis.conf');
     writeFileSync(file, `# mine\nport ${port}\nbind 127.0.0.1\nsave ""\ntimeout 5\n`);
@@ -302,7 +303,7 @@ describe('the command line', () => {
 
 describe('where it listens', () => {
   it('on every address of bind', async () => {
-    const port = await getFreePort();
+    const port = await freePort();
     const daemon = start([
       '--port',
       String(port),
@@ -324,7 +325,7 @@ describe('where it listens', () => {
   });
 
   it('not at all when an address of bind is not of this machine', async () => {
-    const daemon = start(['--port', String(await getFreePort()), '--save', '', '--bind', '203.0.113.7']);
+    const daemon = start(['--port', String(await freePort()), '--save', '', '--bind', '203.0.113.7']);
     expect(await daemon.ending).toEqual({ code: 1, signal: null });
     expect(daemon.output).toContain('Could not create server TCP listening socket 203.0.113.7');
   });
@@ -434,7 +435,7 @@ describe('who may come in', () => {
     process.stderr.write('\nSKIPPED: protected mode: this machine has only loopback addresses\n');
 
   it.skipIf(outside === undefined)('protected mode keeps strangers out while there is no password', async () => {
-    const port = await getFreePort();
+    const port = await freePort();
     const daemon = start(['--port', String(port), '--save', '']);
     await daemon.ready();
     const stranger = await RawClient.connect(port, outside);
@@ -452,12 +453,12 @@ describe('who may come in', () => {
   it.skipIf(outside === undefined || ONLY_REDIS)(
     'whoever says bind lets them in, unless protected mode is said too',
     async () => {
-      const port = await getFreePort();
+      const port = await freePort();
       await start(['--port', String(port), '--save', '', '--bind', '0.0.0.0']).ready();
       const friend = await RawClient.connect(port, outside);
       expect(await friend.call('PING')).toEqual({ type: 'simple', text: 'PONG' });
       friend.close();
-      const strictPort = await getFreePort();
+      const strictPort = await freePort();
       const strict = ['--port', String(strictPort), '--save', '', '--bind', '0.0.0.0', '--protected-mode', 'yes'];
       await start(strict).ready();
       const stranger = await RawClient.connect(strictPort, outside);

@@ -2,9 +2,10 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { freePorts } from '../support/ports.js';
 import { tempDir } from '../support/process.js';
 import { redisServerOnPath, skipLoudly } from '../support/redis.js';
-import { clusterPorts, endAfter, parseNodeLine, startNodes } from './support/cluster.js';
+import { endAfter, parseNodeLine, startNodes } from './support/cluster.js';
 import { ask, type Daemon, launch, run, TRIB, until } from './support/daemon.js';
 
 const hasRedis = redisServerOnPath() !== undefined;
@@ -33,7 +34,7 @@ async function startAll(): Promise<void> {
 }
 
 beforeAll(async () => {
-  ports = await clusterPorts(6);
+  ports = await freePorts(6);
   dirs = ports.map(() => tempDir('shoal-walk-'));
   await startAll();
 });

@@ -4,9 +4,9 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from './ports.js';
 import { RawClient } from './rawclient.js';
 
 export interface RunningServer {
@@ -28,34 +28,12 @@ export function tempDir(prefix = 'shoal-test-'): string {
   return dir;
 }
 
-/** A port nobody listens on; with `clusterBus`, whose bus port (10000 above) is free as well. */
-export async function getFreePort(clusterBus = false): Promise<number> {
-  for (;;) {
-    const port = await listenOnce(0);
-    if (port === undefined) continue;
-    if (!clusterBus) return port;
-    if (port + 10000 < 65536 && (await listenOnce(port + 10000)) !== undefined) return port;
-  }
-}
-
-function listenOnce(port: number): Promise<number | undefined> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once('error', () => resolve(undefined));
-    server.listen(port, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' ? address?.port : undefined));
-    });
-  });
-}
-
 /**
  * Starts a server that takes redis-server's argv and waits until it answers PING. `--port`, `--dir` and `--bind` are
  * added unless `args` has them.
  */
 export async function startServerProcess(command: readonly string[], args: readonly string[]): Promise<RunningServer> {
-  const clusterBus = args[args.indexOf('--cluster-enabled') + 1] === 'yes' && args.includes('--cluster-enabled');
-  const port = Number(directiveValue(args, '--port') ?? (await getFreePort(clusterBus)));
+  const port = Number(directiveValue(args, '--port') ?? (await freePort()));
   const dir = directiveValue(args, '--dir') ?? tempDir();
   const full = [...command.slice(1), ...args];
   if (!args.includes('--port')) full.push('--port', String(port));

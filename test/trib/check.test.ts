@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { freePort } from '../support/ports.js';
 import { describeMixtures, idsOf, joinNodes, keysOfSlot, startNodes, stopNodes, untilHealthy } from './clusters.js';
-import { findFreePort, type TestNode, trib, waitUntil } from './nodes.js';
+import { type TestNode, trib, waitUntil } from './nodes.js';
 
 describeMixtures('trib check explains', {}, (mixture) => {
   let nodes: TestNode[] = [];
@@ -57,7 +58,7 @@ describeMixtures('trib check explains', {}, (mixture) => {
   });
 
   it('an announced address that leads nowhere, from that node and from another one', async () => {
-    const nowhere = await findFreePort();
+    const nowhere = await freePort();
     await nodes[2].call('CONFIG', 'SET', 'cluster-announce-port', String(nowhere));
     const heard = async (): Promise<boolean> =>
       (await nodes[0].call('CLUSTER', 'NODES').then(String)).includes(`127.0.0.1:${nowhere}@`);

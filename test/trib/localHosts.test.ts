@@ -6,8 +6,8 @@ import { Redis } from 'ioredis';
 import { afterEach, describe, expect, it } from 'vitest';
 import { hostScript } from '../../src/trib/local/hosts/host-script.js';
 import { type HostNode, parseHosts, planHosts } from '../../src/trib/local/hosts/hosts-file.js';
-import { clusterPorts } from '../e2e/support/cluster.js';
 import { launch, processRuns, REPOSITORY, TRIB, until } from '../e2e/support/daemon.js';
+import { freePorts } from '../support/ports.js';
 import { tempDir } from '../support/process.js';
 import { trib } from './nodes.js';
 
@@ -164,7 +164,7 @@ describe('trib up --hosts', () => {
   });
 
   it('sets up all nodes and joins them, and finds all done when it runs again', async () => {
-    const ports = await clusterPorts(4);
+    const ports = await freePorts(4);
     const dir = tempDir('trib-hosts-');
     const [hosts, config, data] = ['hosts.txt', 'my.conf', 'data'].map((name) => join(dir, name)) as [
       string,

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { ClusterJson } from '../../src/trib/local/table.js';
-import { clusterPorts } from '../e2e/support/cluster.js';
 import { launch, processRuns, TRIB } from '../e2e/support/daemon.js';
+import { freePorts } from '../support/ports.js';
 import { tempDir } from '../support/process.js';
 import { interrupt, type TribRun, trib } from './nodes.js';
 
@@ -37,7 +37,7 @@ async function ask(port: number | undefined, command: string, ...args: string[])
 
 describe('a cluster in the background', () => {
   it('is looked at, killed in part, restarted and ended from elsewhere', async () => {
-    const [dir, ports] = [newDir(), await clusterPorts(3)];
+    const [dir, ports] = [newDir(), await freePorts(3)];
     const config = join(dir, 'my.conf');
     writeFileSync(config, 'requirepass "open sesame"\nport 1\nmaxmemory 50mb\ncluster-node-timeout 60000\n');
     const inDir = (command: string): Promise<TribRun> => trib(`${command} --dir ${dir}`);
@@ -86,7 +86,7 @@ describe('a cluster in the background', () => {
   });
 
   it('shows its logs, and goes on as they grow', async () => {
-    const [dir, ports] = [newDir(), await clusterPorts(3)];
+    const [dir, ports] = [newDir(), await freePorts(3)];
     expect((await trib(`up --detach --nodes 3 --port ${ports[0]} --dir ${dir}`)).code).toBe(0);
     const all = (await trib(`logs -n 2 --dir ${dir}`)).out.trimEnd().split('\n');
     expect(all.map((line) => line.slice(0, 8))).toEqual(ports.flatMap((port) => [`${port} | `, `${port} | `]));
@@ -101,7 +101,7 @@ describe('a cluster in the background', () => {
   });
 
   it('whose first start broke off is joined by the next one', async () => {
-    const [dir, ports] = [newDir(), await clusterPorts(3)];
+    const [dir, ports] = [newDir(), await freePorts(3)];
     const config = join(dir, 'my.conf');
     writeFileSync(config, 'cluster-node-timeout 2000\n');
     const onCommand = interrupt((args) => args[1] === 'MEET');
@@ -116,7 +116,7 @@ describe('a cluster in the background', () => {
   });
 
   it('does not start with a configuration that a node refuses, and shows what the node says', async () => {
-    const [dir, ports] = [newDir(), await clusterPorts(3)];
+    const [dir, ports] = [newDir(), await freePorts(3)];
     const config = join(dir, 'my.conf');
     writeFileSync(config, 'maxmemory plenty\n');
     const { code, out } = await trib(`up --detach --nodes 3 --port ${ports[0]} --dir ${dir} --config ${config}`);
@@ -153,7 +153,7 @@ describe('the command line', () => {
 
 describe('a cluster in the foreground', () => {
   it('is ended from elsewhere, is not started twice, and tells what is done to it', async () => {
-    const [dir, ports] = [newDir(), await clusterPorts(3)];
+    const [dir, ports] = [newDir(), await freePorts(3)];
     const daemon = launch([TRIB, 'up', '--nodes', '3', '--port', String(ports[0]), '--dir', dir], {
       program: process.execPath,
     });
@@ -171,7 +171,7 @@ describe('a cluster in the foreground', () => {
   });
 
   it('ends on Ctrl-C while it starts', async () => {
-    const [dir, ports] = [newDir(), await clusterPorts(3)];
+    const [dir, ports] = [newDir(), await freePorts(3)];
     const daemon = launch([TRIB, 'up', '--nodes', '3', '--port', String(ports[0]), '--dir', dir], {
       program: process.execPath,
     });

@@ -3,7 +3,6 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { rmSync } from 'node:fs';
 import { mkdtemp, open, readFile, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
@@ -12,6 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
 import { describe } from 'vitest';
 import { runTrib } from '../../src/trib/cli.js';
+import { freePort } from '../support/ports.js';
 
 const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
 const START_TIMEOUT_MS = 30_000;
@@ -83,7 +83,7 @@ export interface TestNode {
 /** Starts a cluster node on free ports and waits until it answers. `directives` win over the usual ones. */
 export async function startNode(server: ServerKind, directives: Record<string, string> = {}): Promise<TestNode> {
   const dir = await mkdtemp(join(tmpdir(), 'trib-node-'));
-  const port = Number(directives.port ?? (await findFreePort()));
+  const port = Number(directives.port ?? (await freePort()));
   const all: Record<string, string> = {
     port: String(port),
     bind: '127.0.0.1',
@@ -153,25 +153,6 @@ async function waitUntilUp(redis: Redis, child: ChildProcess, logFile: string): 
     }
     await sleep(20);
   }
-}
-
-/**
- * A port on which nobody listens, with a free bus port 10000 above it. Both lie below the ports that Linux gives to
- * outgoing connections, so none of those takes them before the node does.
- */
-export async function findFreePort(): Promise<number> {
-  for (;;) {
-    const port = 11000 + Math.floor(Math.random() * 11000);
-    if ((await isFree(port)) && (await isFree(port + 10000))) return port;
-  }
-}
-
-async function isFree(port: number): Promise<boolean> {
-  const server = createServer();
-  return new Promise((resolve) => {
-    server.once('error', () => resolve(false));
-    server.listen(port, () => server.close(() => resolve(true)));
-  });
 }
 
 /** Empties nodes and makes them strangers to each other again, with new ids. */

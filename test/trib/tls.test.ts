@@ -4,7 +4,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { findFreePort, REDIS, skipAloud, startNode, type TestNode, trib } from './nodes.js';
+import { freePort } from '../support/ports.js';
+import { REDIS, skipAloud, startNode, type TestNode, trib } from './nodes.js';
 
 const TITLE = 'trib over TLS';
 const directory = mkdtempSync(join(tmpdir(), 'trib-tls-'));
@@ -54,7 +55,7 @@ describe.skipIf(reason !== undefined)(TITLE, () => {
       'tls-ca-cert-file',
       certificate,
     );
-    port = await findFreePort();
+    port = await freePort();
     await node.call('CONFIG', 'SET', 'tls-port', String(port));
   });
   afterAll(async () => {

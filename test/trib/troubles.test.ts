@@ -1,16 +1,7 @@
 import { networkInterfaces } from 'node:os';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
-import {
-  describeServers,
-  findFreePort,
-  resetNodes,
-  skipAloud,
-  startNode,
-  type TestNode,
-  trib,
-  viewsOf,
-  waitUntil,
-} from './nodes.js';
+import { freePort } from '../support/ports.js';
+import { describeServers, resetNodes, skipAloud, startNode, type TestNode, trib, viewsOf, waitUntil } from './nodes.js';
 
 /** An address of this machine that is not loopback: what protected mode looks at. */
 const ownAddress = Object.values(networkInterfaces())
@@ -56,7 +47,7 @@ describeServers('what trib create says when', (server) => {
   };
 
   it('a server is not started', async () => {
-    const port = await findFreePort();
+    const port = await freePort();
     const out = await refused(`${three} 127.0.0.1:${port}`);
     expect(out).toContain(`[ERR] Sorry, can't connect to node 127.0.0.1:${port}\n`);
     expect(out).toContain(`Connection refused: port ${port} refuses connections on address 127.0.0.1.`);
@@ -64,7 +55,7 @@ describeServers('what trib create says when', (server) => {
   });
 
   it('several servers are not started: it names each of them', async () => {
-    const ports = [await findFreePort(), await findFreePort()];
+    const ports = [await freePort(), await freePort()];
     const out = await refused(`${three} 127.0.0.1:${ports[0]} 127.0.0.1:${ports[1]}`);
     for (const port of ports) expect(out).toContain(`[ERR] Sorry, can't connect to node 127.0.0.1:${port}`);
   });
@@ -180,7 +171,7 @@ describeServers('what trib create says when', (server) => {
   });
 
   it('the nodes cannot reach each other over the bus: who has not seen whom, and the bus port', async () => {
-    const wrong = await findFreePort();
+    const wrong = await freePort();
     const [first, second, third] = nodes;
     const { code, out } = await trib(
       `create --yes --timeout 600 ${first.address}@${wrong} ${second.address} ${third.address}`,

@@ -1,6 +1,7 @@
 /** Six hosts, one port: the operator's case. On Linux 127.0.0.1 to 127.0.0.6 stand for the hosts. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { describeServers, findFreePort, startNode, type TestNode, trib } from './nodes.js';
+import { freePort } from '../support/ports.js';
+import { describeServers, startNode, type TestNode, trib } from './nodes.js';
 
 const noSixHosts = process.platform === 'linux' ? undefined : 'only Linux serves all of 127.0.0.0/8';
 
@@ -11,7 +12,7 @@ describeServers(
     let ids: string[] = [];
 
     beforeAll(async () => {
-      const port = String(await findFreePort());
+      const port = String(await freePort());
       const hosts = [1, 2, 3, 4, 5, 6].map((i) => `127.0.0.${i}`);
       // The nodes call each other from 127.0.0.1, as hosts behind one address would: so each says who it is.
       nodes = await Promise.all(

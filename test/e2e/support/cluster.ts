@@ -1,40 +1,11 @@
 /** Cluster nodes as processes: ours, and Redis's own. */
-import { randomInt } from 'node:crypto';
-import { createServer } from 'node:net';
+
+import { freePorts } from '../../support/ports.js';
 import { tempDir } from '../../support/process.js';
 import { ask, type Daemon, launch, until } from './daemon.js';
 
-const BUS_OFFSET = 10_000;
 /** Short, because the tests wait it out; longer than a busy machine keeps a node waiting. */
 const NODE_TIMEOUT_MS = 1200;
-
-/** Each worker of the test runner takes its ports from a range of its own. */
-const RANGE_PORTS = 2700;
-const RANGE_START = 11_000 + RANGE_PORTS * (Number(process.env.VITEST_POOL_ID ?? 0) % 4);
-const handedOut = new Set<number>();
-
-/**
- * So many ports in a row that are free together with their bus ports. They lie below the ports that the system gives to
- * outgoing connections, so that nobody takes one before the node does.
- */
-export async function clusterPorts(count: number): Promise<number[]> {
-  for (;;) {
-    const first = randomInt(RANGE_START, RANGE_START + RANGE_PORTS - count);
-    const ports = Array.from({ length: count }, (_, i) => first + i);
-    if (ports.some((port) => handedOut.has(port))) continue;
-    for (const port of ports) handedOut.add(port);
-    const free = await Promise.all(ports.flatMap((port) => [isFree(port), isFree(port + BUS_OFFSET)]));
-    if (free.every(Boolean)) return ports;
-  }
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const probe = createServer();
-    probe.once('error', () => resolve(false));
-    probe.listen({ host: '0.0.0.0', port, exclusive: true }, () => probe.close(() => resolve(true)));
-  });
-}
 
 export interface NodeOptions {
   readonly port: number;
@@ -112,7 +83,7 @@ export function parseNodeLine(line: string): NodeLine {
 }
 
 export async function startNodes(count: number, options: Omit<NodeOptions, 'port'> = {}): Promise<ClusterNode[]> {
-  const ports = await clusterPorts(count);
+  const ports = await freePorts(count);
   return Promise.all(ports.map((port) => new ClusterNode({ ...options, port }).start()));
 }
 
