@@ -9,9 +9,11 @@
  * Redis, an empty string is matched by the empty pattern only, not by `*`.
  *
  * Only the last star is ever retried: when the rest of the pattern matches nowhere behind it, giving more bytes to an
- * earlier star cannot help. So the time is at most |pattern| * |string|, however many stars there are.
+ * earlier star cannot help. So the time is at most |pattern| * |string|. With more than a thousand stars that have
+ * something behind them nothing matches, as in Redis, whose matcher calls itself for each of them.
  */
 
+const MAX_STARS = 1000;
 const STAR = 0x2a;
 const QUESTION = 0x3f;
 const OPEN = 0x5b;
@@ -35,10 +37,12 @@ export function globMatch(
   let s = start;
   let retryPattern = -1; // where the pattern goes on behind the last star
   let retryString = 0; // the first byte not yet given to that star
+  let starsLeft = MAX_STARS;
   while (s < end) {
     if (p < pEnd && pattern[p] === STAR) {
       while (p < pEnd && pattern[p] === STAR) p++;
       if (p === pEnd) return true;
+      if (starsLeft-- === 0) return false;
       retryPattern = p;
       retryString = s;
       continue;

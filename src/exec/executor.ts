@@ -18,8 +18,6 @@ import { CommandScope } from './scope.js';
 import type { Session } from './session.js';
 import { SlowLog, shortened, unknownArguments } from './slowlog.js';
 
-/** The request was answered (or queued, or refused). */
-export const EXECUTED = 0;
 /** A command that has called others, see {@link Executor.suspend}. */
 export interface SuspendedCall {
   readonly command: ResolvedCommand;
@@ -27,6 +25,8 @@ export interface SuspendedCall {
   readonly startUs: number;
 }
 
+/** The request was answered (or queued, or refused). */
+export const EXECUTED = 0;
 /** CLIENT PAUSE or a key on its way holds it back (the session keeps a copy), or it blocks: nothing behind it may run now. */
 export const HELD_BACK = 1;
 

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { formatAddress, isLoopback } from './rawStream.js';
 import type { Stream, StreamEvents } from './stream.js';
 
-/** A stream over a public `node:net` socket: for a Node whose handles we do not know, and for TLS. */
+/** A stream over a public `node:net` socket: for a Node whose handles we do not know. */
 export class SocketStream implements Stream {
   readonly fd: number;
   readonly peerAddress: string;

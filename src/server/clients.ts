@@ -20,6 +20,9 @@ const PROTECTED_MODE =
   "2) send 'CONFIG SET protected-mode no' from the server's own host, and put 'protected-mode no' into the " +
   "configuration file, if the port cannot be reached from the internet; 3) start the server with '--protected-mode no'.\r\n";
 
+/** What may wait for a client that has not said who it is: the refusals that Redis lets such a one leave unread (CVE-2025-21605). */
+const STRANGERS_LIMIT: OutputLimit = { hardBytes: 17 * 1024, softBytes: 0, softSeconds: 0 };
+
 const TOO_MANY = '-ERR max number of clients reached\r\n';
 
 export class Clients implements ClientsPort, ConnectionHost {
@@ -92,7 +95,8 @@ export class Clients implements ClientsPort, ConnectionHost {
     return this.#config.values['client-query-buffer-limit'];
   }
 
-  maxOutputBytes({ subscribed, isReplica }: Session): OutputLimit {
+  maxOutputBytes({ subscribed, isReplica, authenticated }: Session): OutputLimit {
+    if (!authenticated) return STRANGERS_LIMIT;
     const limits = this.#config.values['client-output-buffer-limit'];
     if (isReplica) return limits.replica;
     return subscribed ? limits.pubsub : limits.normal;

@@ -82,6 +82,15 @@ describeWithRedis('globMatch and the real server agree', (redis) => {
     }
   });
 
+  it('on patterns of about a thousand stars', async () => {
+    const key = 'a'.repeat(1500);
+    await redis.client.call('SET', key, '1');
+    for (const pattern of [999, 1000, 1001].flatMap((n) => ['*?'.repeat(n), `${'*a'.repeat(n)}*`, 'a**'.repeat(n)])) {
+      const expected = items(await redis.client.call('KEYS', pattern)).includes(key);
+      expect(matches(pattern, key), `${pattern.length}: ${pattern.slice(0, 6)}`).toBe(expected);
+    }
+  });
+
   it('on patterns of CONFIG GET, in any case', async () => {
     const config = newConfig();
     const patterns = ['MAX*', '*[A-C]*e', 'h?', '*\\E*y', '[^a-R]*', '*-[LS]og*', 'slave*', 'Port', 'h\\z', '*[Z-a]b*'];

@@ -115,6 +115,19 @@ describe('client-output-buffer-limit', () => {
     expect(stream.closed).toBe(false);
   });
 
+  it('is small for a client that has not authenticated, whatever the directive says', () => {
+    const harness = new Harness({ requirepass: 'secret' });
+    const [stranger, known] = [harness.connect(), harness.connect()];
+    harness.call(known, 'AUTH', 'secret');
+    for (const stream of [stranger, known]) {
+      stream.takesWrites = 0;
+      for (let i = 0; i < 400; i++) stream.receive(encodeRequest(['ECHO', 'x'.repeat(40)]));
+      expect(stream.closed).toBe(false);
+      for (let i = 0; i < 200; i++) if (!stream.closed) stream.receive(encodeRequest(['ECHO', 'x'.repeat(40)]));
+    }
+    expect([stranger.closed, known.closed]).toEqual([true, false]);
+  });
+
   it('bounds a pipeline that asks for much and reads nothing', () => {
     const harness = new Harness({ 'client-output-buffer-limit': 'normal 8mb 0 0' });
     const stream = harness.connect();
