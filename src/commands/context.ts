@@ -335,9 +335,9 @@ export interface PersistencePort {
   readonly loading: boolean;
   /** Bytes that wait to be written to the AOF. */
   readonly aofBufferBytes: number;
-  /** The AOF holds all data: it is on, and not waiting for its first rewrite. */
-  readonly aofLoadable: boolean;
-  /** Replaces the data by what the AOF holds. Only while {@link aofLoadable}; a file that cannot be read ends the server. */
+  /** Why {@link reloadAof} would find nothing to load; undefined when there is something. */
+  whyAofIsNotLoadable(): string | undefined;
+  /** Replaces the data by what the AOF holds. A file that cannot be read ends the server. */
   reloadAof(): Promise<void>;
   /** Has the AOF written anew, at once or as soon as that is possible. */
   rewriteAof(): RewriteAnswer;

@@ -111,10 +111,23 @@ export class Aof implements PropagationSink {
     return undefined;
   }
 
+  /** Why {@link reload} would find nothing to load; undefined when there are files. Without an AOF, BGREWRITEAOF may have made some. */
+  whyNotLoadable(): string | undefined {
+    if (this.#state === 'on') return undefined;
+    if (this.#files !== undefined) return 'a rewrite of the AOF has to end first';
+    const files = this.#openFolder(false);
+    if (isRefusal(files)) return files.refused;
+    const { base, incr } = files.manifest;
+    this.#releaseFolder();
+    return base === undefined && incr.length === 0 ? `there is no append-only file in ${files.folder}` : undefined;
+  }
+
   /** Replaces the data by what the files hold (DEBUG LOADAOF). Answers why not; the data is then lost. */
   async reload(): Promise<string | undefined> {
     const { executor } = this.#host;
-    if (this.#files === undefined || this.#writer?.flush(true) !== true) return this.#writer?.error ?? 'no file';
+    const files = this.#files ?? this.#openFolder(false);
+    if (isRefusal(files)) return files.refused;
+    if (this.#writer?.flush(true) === false) return this.#writer.error;
     if (this.rewriter.isRunning) {
       this.rewriter.cancel();
       this.rewriter.scheduled = true;
@@ -122,8 +135,9 @@ export class Aof implements PropagationSink {
     executor.propagation.remove(this);
     executor.flushed(undefined);
     executor.server.store.clear();
-    const refused = await this.#replay(this.#files);
-    executor.propagation.add(this);
+    const refused = await this.#replay(files);
+    if (this.#writer !== undefined) executor.propagation.add(this);
+    else this.#releaseFolder();
     return refused;
   }
 

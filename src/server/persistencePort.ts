@@ -19,9 +19,7 @@ export function persistencePort(server: PersistentServer): PersistencePort {
     get aofEnabled() {
       return server.aof.enabled;
     },
-    get aofLoadable() {
-      return server.aof.state === 'on';
-    },
+    whyAofIsNotLoadable: () => server.aof.whyNotLoadable(),
     rewriteAof: () => server.aof.rewriteInBackground(),
     get rewritingAof() {
       return server.aof.rewriter.isRunning;

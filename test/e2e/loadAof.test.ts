@@ -52,6 +52,23 @@ describe('DEBUG LOADAOF', () => {
     for (const each of [client, other]) each.close();
   });
 
+  it('without an AOF loads what BGREWRITEAOF has written, and goes on without one', async () => {
+    const client = await start();
+    await client.call('SET', 'kept', 'v');
+    await client.call('BGREWRITEAOF');
+    const rewriting = async (): Promise<boolean> =>
+      JSON.stringify(await client.call('INFO', 'persistence')).includes('aof_rewrite_in_progress:1');
+    while (await rewriting());
+    await client.call('SET', 'later', 'v');
+    for (let times = 0; times < 2; times++) {
+      expect(await client.call('DEBUG', 'LOADAOF')).toEqual(OK);
+      expect(await client.call('KEYS', '*')).toMatchObject({ items: [{ text: 'kept' }] });
+      expect(await client.call('SET', 'later', 'v')).toEqual(OK);
+    }
+    expect(await client.call('CONFIG', 'SET', 'appendonly', 'yes')).toEqual(OK);
+    client.close();
+  });
+
   it('is refused without an append-only file, and in a transaction', async () => {
     const client = await start();
     expect((await client.call('DEBUG', 'LOADAOF')).type).toBe('error');

@@ -223,10 +223,9 @@ function describeStructures({ reply }: CommandContext): void {
 
 function loadAof(ctx: CommandContext): void {
   const { clients, persistence } = ctx.server;
-  if (!persistence.aofEnabled) return ctx.reply.error('ERR DEBUG LOADAOF needs an append-only file: appendonly is off');
-  if (!persistence.aofLoadable)
-    return ctx.reply.error('ERR DEBUG LOADAOF has to wait for the first rewrite of the AOF');
   if (!ctx.mayBlock) return ctx.reply.error('ERR DEBUG LOADAOF cannot run inside a transaction');
+  const reason = persistence.whyAofIsNotLoadable();
+  if (reason !== undefined) return ctx.reply.error(`ERR DEBUG LOADAOF has nothing to load: ${reason}`);
   const { id } = ctx.client;
   // Loading takes its time; what else is served meanwhile is told so.
   clients.block(ctx.client, 0, (reply) => reply.ok());
