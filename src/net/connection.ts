@@ -163,7 +163,7 @@ export class Connection implements Transport, StreamEvents {
     const from = executor.reply.length;
     executor.execute(this.session, request);
     executor.endBatch();
-    this.#host.outbox.deliver(this, from);
+    this.#deliver(from);
     if (executor.blocking.pending) executor.blocking.serve(executor);
   }
 
@@ -175,7 +175,7 @@ export class Connection implements Transport, StreamEvents {
     const from = executor.reply.length;
     write(executor.reply);
     executor.endBatch();
-    this.#host.outbox.deliver(this, from);
+    this.#deliver(from);
     // Not now: the batch of whoever woke this client is under way, and others may be waiting for their turn.
     if (this.#ownLength > 0 || this.session.heldBack !== undefined) setImmediate(() => this.resume());
   }
@@ -218,7 +218,7 @@ export class Connection implements Transport, StreamEvents {
         if (executor.reply.totalBytes > outbox.flushBytes) {
           // Writing to the AOF and to the kernel is no part of the next call's time.
           executor.endBatch();
-          outbox.deliver(this, from);
+          this.#deliver(from);
           outbox.flush();
           from = executor.reply.length;
           if (this.#destroyed) break;
@@ -230,14 +230,25 @@ export class Connection implements Transport, StreamEvents {
     }
     executor.endBatch();
     this.#keepRest(buf, requestStart, length, args);
-    outbox.deliver(this, from);
+    this.#deliver(from);
     this.#account();
+  }
+
+  /** The replies from `from` on may leave. Nothing of them does if they are more than the client may have waiting. */
+  #deliver(from: number): void {
+    const { executor, outbox } = this.#host;
+    const { reply } = executor;
+    if (reply.overflowed || this.#host.isTooMuchAtOnce(this.session, reply.bytesFrom(from) + this.outputBytes())) {
+      this.#host.endForOutput(this.session, reply.bytesFrom(from));
+      reply.length = from;
+    }
+    outbox.deliver(this, from);
   }
 
   /** Others' turn has come: our replies, from `from` on, leave before theirs are written. Answers where our next ones begin. */
   #serveBlocked(from: number): number {
-    const { executor, outbox } = this.#host;
-    outbox.deliver(this, from);
+    this.#deliver(from);
+    const { executor } = this.#host;
     executor.blocking.serve(executor);
     executor.beginBatch(this.session);
     return executor.reply.length;
@@ -260,13 +271,7 @@ export class Connection implements Transport, StreamEvents {
   #protocolError(text: string, sample: Uint8Array): void {
     const { executor } = this.#host;
     executor.reply.error(`ERR Protocol error: ${text}`);
-    this.#host.log(
-      'verbose',
-      `Protocol error (${text}) from client: id=${this.session.id} addr=${this.peerAddress}. ` +
-        `Query buffer: '${Buffer.from(sample)
-          .toString('latin1')
-          .replace(/[^ -~]/g, '.')}'`,
-    );
+    this.#host.noteProtocolError(this.session, text, sample);
     this.session.closeAfterReply();
   }
 
@@ -458,14 +463,8 @@ export class Connection implements Transport, StreamEvents {
   /** Ends this connection when too much of what it was sent waits, or has for too long. */
   checkOutputLimit(): void {
     this.#account();
-    const bytes = this.outputBytes();
-    if (!this.#outputGuard.isTooMuch(bytes, this.#host.maxOutputBytes(this.session), this.#host.nowMs())) return;
-    this.#host.executor.server.stats.clientOutputBufferLimitDisconnections++;
-    this.#host.log(
-      'warning',
-      `Client id=${this.session.id} addr=${this.peerAddress} omem=${bytes} closed for overcoming of output buffer limits.`,
-    );
-    this.destroy();
+    const [bytes, limit] = [this.outputBytes(), this.#host.maxOutputBytes(this.session)];
+    if (this.#outputGuard.isTooMuch(bytes, limit, this.#host.nowMs())) this.#host.endForOutput(this.session, bytes);
   }
 
   // ---------------------------------------------------------------- ending

@@ -13,6 +13,11 @@ export interface ConnectionHost {
   maxBulkBytes(): number;
   maxQueryBufferBytes(): number;
   maxOutputBytes(session: Session): OutputLimit;
+  /** Whether so many bytes, none of which has left, are more than the client may have waiting. */
+  isTooMuchAtOnce(session: Session, bytes: number): boolean;
+  noteProtocolError(session: Session, text: string, sample: Uint8Array): void;
+  /** Ends a client that has so many bytes waiting. */
+  endForOutput(session: Session, bytes: number): void;
   nowMs(): number;
   log(level: 'verbose' | 'warning', text: string): void;
   /** A connection takes more memory than before. */

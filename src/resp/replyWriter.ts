@@ -6,6 +6,9 @@
  *
  *   buf     │ +OK␍␊$600000␍␊ │ ␍␊:1␍␊ │
  *                            ^ loans[0].at: here go the 600000 bytes
+ *
+ * A reply that grows beyond what its client may have is not kept: from then on what is written only overwrites what was
+ * written since. Whoever takes the bytes asks {@link ReplyWriter.overflowed}; commands whose replies have no bound do, too.
  */
 import { decimalLength, writeInt } from '../base/bytes.js';
 import { copyWords, type DataRange, fillFrom, WORDWISE_MAX } from '../base/copy.js';
@@ -17,6 +20,8 @@ const LF = 0x0a;
 const INITIAL_BYTES = 64 * 1024;
 /** A buffer that grew beyond this is not kept for the next batch. */
 const KEEP_BYTES = 1024 * 1024;
+/** No buffer becomes larger. */
+const MAX_BYTES = 2 ** 31;
 
 /** Values from this length on are lent, not copied: a copy would cost more than the system calls that this saves. */
 const LEND_FROM_BYTES = 256 * 1024;
@@ -58,6 +63,10 @@ export class ReplyWriter {
   #loans: Loan[] = [];
   #lentBytes = 0;
   #length = 0;
+  /** Where writing goes on whenever the room is used up; -1 while nothing has been lost. */
+  #overflowAt = -1;
+  /** How many bytes may stand here for the client being answered. Asked when the buffer has to grow beyond a MiB. */
+  maxBytes: () => number = () => MAX_BYTES;
   /** For {@link moveBefore}: mostly the header of an array. */
   #aside = Buffer.allocUnsafeSlow(64);
   /** 2 or 3: of the client being answered. */
@@ -74,6 +83,7 @@ export class ReplyWriter {
 
   set length(length: number) {
     this.#length = length;
+    if (length <= this.#overflowAt) this.#overflowAt = -1;
     while (this.#loans.length > 0 && this.#loans[this.#loans.length - 1].at > length) {
       const { parcel } = this.#loans.pop() as Loan;
       this.#lentBytes -= parcel.length;
@@ -84,6 +94,18 @@ export class ReplyWriter {
   /** Bytes of replies, with loans. */
   get totalBytes(): number {
     return this.#length + this.#lentBytes;
+  }
+
+  /** Bytes of replies from position `from` on, with loans. */
+  bytesFrom(from: number): number {
+    let bytes = this.#length - from;
+    for (let i = this.#loans.length - 1; i >= 0 && this.#loans[i].at > from; i--) bytes += this.#loans[i].parcel.length;
+    return bytes;
+  }
+
+  /** A reply was longer than allowed: it is not whole. Until {@link length} is set back to before it. */
+  get overflowed(): boolean {
+    return this.#overflowAt >= 0;
   }
 
   get hasLoans(): boolean {
@@ -355,14 +377,27 @@ export class ReplyWriter {
 
   /** Makes room for `bytes` more, counts them as written and returns where they go. */
   #reserve(bytes: number): number {
+    if (this.#length + bytes > this.buf.length) this.#makeRoom(bytes);
     const at = this.#length;
-    if (at + bytes > this.buf.length) this.#grow(at + bytes);
     this.#length = at + bytes;
     return at;
   }
 
-  #grow(needed: number): void {
-    const grown = Buffer.allocUnsafeSlow(Math.max(needed, this.buf.length * 2));
+  /** Grows the buffer, or gives up what stands behind the place of the overflow. */
+  #makeRoom(bytes: number): void {
+    const needed = this.#length + bytes;
+    if (this.#overflowAt < 0) {
+      if (needed <= KEEP_BYTES || needed <= Math.min(this.maxBytes(), MAX_BYTES)) {
+        return this.#grow(Math.min(Math.max(needed, this.buf.length * 2), MAX_BYTES));
+      }
+      this.#overflowAt = this.#length;
+    }
+    this.#length = this.#overflowAt;
+    if (this.#length + bytes > this.buf.length) this.#grow(this.#length + bytes);
+  }
+
+  #grow(capacity: number): void {
+    const grown = Buffer.allocUnsafeSlow(capacity);
     grown.set(this.buf.subarray(0, this.#length));
     this.#use(grown);
   }

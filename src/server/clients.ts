@@ -1,4 +1,5 @@
 /** All connections of a server: accepting, counting, pausing, ending. */
+import { asBuffer } from '../base/bytes.js';
 import type { ClientPort, ClientsPort, WaitEnd } from '../commands/context.js';
 import type { Config } from '../config/config.js';
 import type { Executor } from '../exec/executor.js';
@@ -20,8 +21,11 @@ const PROTECTED_MODE =
   "2) send 'CONFIG SET protected-mode no' from the server's own host, and put 'protected-mode no' into the " +
   "configuration file, if the port cannot be reached from the internet; 3) start the server with '--protected-mode no'.\r\n";
 
-/** What may wait for a client that has not said who it is: the refusals that Redis lets such a one leave unread (CVE-2025-21605). */
+/** For a client that has not said who it is: it only gets refusals, and need not leave many unread (CVE-2025-21605). */
 const STRANGERS_LIMIT: OutputLimit = { hardBytes: 17 * 1024, softBytes: 0, softSeconds: 0 };
+
+/** The first replies to a client do not count, as in Redis, where they have a buffer of their own. */
+const UNCOUNTED_BYTES = 16 * 1024;
 
 const TOO_MANY = '-ERR max number of clients reached\r\n';
 
@@ -47,6 +51,7 @@ export class Clients implements ClientsPort, ConnectionHost {
     this.outbox = outbox;
     this.#config = executor.server.config;
     this.#eviction = new ClientEviction(executor, this.#byId);
+    executor.reply.maxBytes = () => this.#maxReplyBytes(executor.client);
   }
 
   // ---------------------------------------------------------------- accepting
@@ -100,6 +105,30 @@ export class Clients implements ClientsPort, ConnectionHost {
     const limits = this.#config.values['client-output-buffer-limit'];
     if (isReplica) return limits.replica;
     return subscribed ? limits.pubsub : limits.normal;
+  }
+
+  isTooMuchAtOnce(session: Session, bytes: number): boolean {
+    return bytes > this.#maxReplyBytes(session);
+  }
+
+  noteProtocolError({ id, peerAddress }: Session, text: string, sample: Uint8Array): void {
+    const shown = asBuffer(sample)
+      .toString('latin1')
+      .replace(/[^ -~]/g, '.');
+    this.log('verbose', `Protocol error (${text}) from client: id=${id} addr=${peerAddress}. Query buffer: '${shown}'`);
+  }
+
+  endForOutput(session: Session, bytes: number): void {
+    this.executor.server.stats.clientOutputBufferLimitDisconnections++;
+    const who = `Client id=${session.id} addr=${session.peerAddress} omem=${bytes}`;
+    this.log('warning', `${who} closed for overcoming of output buffer limits.`);
+    session.kill();
+  }
+
+  /** What the replies to a client may take before it is clear that it will be ended for them. */
+  #maxReplyBytes(session: Session): number {
+    const { hardBytes } = this.maxOutputBytes(session);
+    return hardBytes > 0 ? hardBytes + UNCOUNTED_BYTES : Number.POSITIVE_INFINITY;
   }
 
   nowMs(): number {

@@ -128,6 +128,34 @@ describe('client-output-buffer-limit', () => {
     expect([stranger.closed, known.closed]).toEqual([true, false]);
   });
 
+  it('ends a client for a reply that is longer, of which nothing leaves, and bounds its memory', () => {
+    const harness = new Harness({ 'client-output-buffer-limit': 'normal 3mb 0 0' });
+    for (const [set, random] of [
+      ['HSET h f v', 'HRANDFIELD h'],
+      ['SADD s m', 'SRANDMEMBER s'],
+      ['ZADD z 1 m', 'ZRANDMEMBER z'],
+    ] as const) {
+      const stream = harness.connect();
+      harness.call(stream, ...set.split(' '));
+      const before = stream.text;
+      stream.receive(encodeRequest([...random.split(' '), '-999999999999']));
+      expect([stream.closed, stream.text]).toEqual([true, before]);
+      expect(harness.server.executor.reply.buf.length).toBeLessThan(8 * MEGABYTE);
+      expect(harness.call(harness.connect(), 'PING')).toEqual({ type: 'simple', text: 'PONG' });
+    }
+    expect(harness.server.stats.clientOutputBufferLimitDisconnections).toBe(3);
+  });
+
+  it('lets a transaction run to its end although its client is ended for the replies', () => {
+    const harness = new Harness({ 'client-output-buffer-limit': 'normal 100kb 0 0' });
+    const [stream, other] = [harness.connect(), harness.connect()];
+    const long = encodeRequest(['ECHO', 'x'.repeat(60 * 1024)]);
+    const request = (line: string): Buffer => encodeRequest(line.split(' '));
+    stream.receive(Buffer.concat([request('MULTI'), long, long, request('SET done 1'), request('EXEC')]));
+    expect(stream.closed).toBe(true);
+    expect(harness.call(other, 'GET', 'done')).toMatchObject({ text: '1' });
+  });
+
   it('bounds a pipeline that asks for much and reads nothing', () => {
     const harness = new Harness({ 'client-output-buffer-limit': 'normal 8mb 0 0' });
     const stream = harness.connect();

@@ -38,7 +38,7 @@ function replySeveral(ctx: CommandContext, hash: HashEditor, count: number, with
     if (withValues) reply.view(hash.valueAt(position));
     return true;
   };
-  if (isRepeating) for (let i = 0; i < fields; i++) replyOne(hash.random(random));
+  if (isRepeating) for (let i = 0; i < fields && !reply.overflowed; i++) replyOne(hash.random(random));
   else if (fields === hash.count) hash.walk(replyOne);
   else hash.sample(fields, random, replyOne);
 }

@@ -131,7 +131,7 @@ function runSRandMember(ctx: CommandContext): void {
     return true;
   };
   reply.array(members);
-  if (isRepeating) for (let i = 0; i < members; i++) replyOne(set.random(random));
+  if (isRepeating) for (let i = 0; i < members && !reply.overflowed; i++) replyOne(set.random(random));
   else if (members === set.count) set.walk(replyOne);
   else set.sample(members, random, replyOne);
 }

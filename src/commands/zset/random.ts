@@ -46,7 +46,7 @@ function drawWithRepeats(ctx: CommandContext, zset: Ordered, wanted: number, wit
   const { count } = zset;
   const { random } = ctx.server;
   replyCount(ctx, wanted, withScores);
-  for (let i = 0; i < wanted; i++) {
+  for (let i = 0; i < wanted && !ctx.reply.overflowed; i++) {
     zset.seek(random.below(count));
     replyElement(ctx, zset, withScores);
   }
