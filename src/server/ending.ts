@@ -20,6 +20,8 @@ export interface EndingHost {
   readonly clients: Clients;
   readonly executor: Executor;
   readonly replication: Replication;
+  /** DEBUG PAUSE-CRON: signals are acted on when it is over. */
+  readonly cronPaused: boolean;
   /** Saves and ends; false when something that must be safe is not. */
   end(options: ShutdownOptions): boolean;
   log(level: 'notice' | 'warning', text: string): void;
@@ -54,8 +56,10 @@ export class Ending {
     }
     this.#host.log('warning', 'User requested shutdown...');
     const timeoutMs = config.values['shutdown-timeout'] * 1000;
-    if (options.now === true || timeoutMs === 0 || this.#isCaughtUp()) return this.#finish(options);
-    this.#host.log('notice', 'Waiting for replicas before shutting down.');
+    const postponed = client === undefined && this.#host.cronPaused;
+    const unhindered = options.now === true || timeoutMs === 0 || this.#isCaughtUp();
+    if (unhindered && !postponed) return this.#finish(options);
+    if (!unhindered) this.#host.log('notice', 'Waiting for replicas before shutting down.');
     this.#options = options;
     this.#deadlineMs = this.#nowMs() + timeoutMs;
     if (client !== undefined) this.#block(client);

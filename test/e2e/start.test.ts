@@ -136,6 +136,17 @@ describe('how the server ends', () => {
     },
   );
 
+  it('DEBUG PAUSE-CRON holds a signal up, and SHUTDOWN ABORT takes it back', async () => {
+    const { daemon, port } = await serve('--enable-debug-command', 'yes');
+    await ask(port, 'DEBUG', 'PAUSE-CRON', '1');
+    process.kill(daemon.pid, 'SIGTERM');
+    await until('the signal has come', async () => daemon.output.includes('Received SIGTERM'));
+    expect(await ask(port, 'SHUTDOWN', 'ABORT')).toBe('OK');
+    expect(daemon.output).toContain('Shutdown manually aborted');
+    await ask(port, 'DEBUG', 'PAUSE-CRON', '0');
+    expect(await ask(port, 'PING')).toBe('PONG');
+  });
+
   it('clients that are in the middle of something do not hold it up', async () => {
     const { daemon, port } = await serve();
     const client = await RawClient.connect(port);
