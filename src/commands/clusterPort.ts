@@ -9,6 +9,8 @@ export interface ClusterPort {
   /** Runs an admin command and carries out its effects (nodes.conf on disk, frames on the bus) before it answers. */
   admin(command: AdminCommand): AdminReply;
   links(): readonly BusLinkInfo[];
+  /** Cuts the links to a node, from it, or both. */
+  killLinks(nodeId: string, direction: 'to' | 'from' | 'all'): void;
   /** Sends a PUBLISH to all other nodes, a SPUBLISH (sharded) to those of this shard. */
   publish(channel: Uint8Array, message: Uint8Array, sharded: boolean): void;
   /** Links closed because their send queue was full. */

@@ -223,6 +223,23 @@ describe('the bus', () => {
     expect(three.every((node) => !nodesText(node.io.core).includes('fail'))).toBe(true);
   });
 
+  it('cuts links when it is told to, each way, and makes them again', async () => {
+    const [node, peer] = [await start(), await start()];
+    node.io.admin({ kind: 'meet', ip: '127.0.0.1', port: String(peer.port) });
+    const directions = (): string[] => node.io.links().map(({ direction }) => direction);
+    const both = (): boolean => directions().sort().join() === 'from,to';
+    for (const [direction, left] of [
+      ['to', ['from']],
+      ['from', ['to']],
+      ['all', []],
+    ] as const) {
+      await eventually('links both ways', both);
+      node.io.killLinks(peer.id, direction);
+      expect(directions()).toEqual(left);
+    }
+    await eventually('links both ways again', both);
+  });
+
   it('closes a link whose peer does not read, at the limit, and counts it', async () => {
     const [node, peer] = [await start(), await start()];
     node.io.admin({ kind: 'meet', ip: '127.0.0.1', port: String(peer.port) });

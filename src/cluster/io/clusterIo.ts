@@ -176,6 +176,15 @@ export class ClusterIo {
     });
   }
 
+  /** Cuts the links that we made to a node, those that came from it, or all. They are made again soon. */
+  killLinks(nodeId: string, direction: 'to' | 'from' | 'all'): void {
+    for (const { id, node, inbound } of knownLinks(this.core)) {
+      if (node?.id !== nodeId || direction === (inbound ? 'to' : 'from')) continue;
+      this.#sockets.get(id)?.close();
+      this.#socketEvents.closed(id, 'killed by DEBUG CLUSTERLINK');
+    }
+  }
+
   /** Ends everything; nodes.conf is up to date already. */
   async close(): Promise<void> {
     this.#stop();

@@ -48,6 +48,7 @@ const SUBCOMMANDS: ReadonlyMap<string, DebugSubcommand> = new Map<string, DebugS
   ['panic', { arity: -2, run: (ctx) => ctx.server.crash('panic') }],
   ['restart', { arity: -2, run: (ctx) => restart(ctx, true) }],
   ['crash-and-recover', { arity: -2, run: (ctx) => restart(ctx, false) }],
+  ['clusterlink', { arity: 5, run: killClusterLinks }],
   ['drop-cluster-packet-filter', { arity: 3, run: dropClusterFrames }],
   ['change-repl-id', { arity: 2, run: changeReplicationId }],
   ['config-rewrite-force-all', { arity: 2, run: rewriteWholeConfig }],
@@ -168,6 +169,22 @@ function dropClusterFrames(ctx: CommandContext): void {
   if (Number.isNaN(type)) return ctx.reply.error(errors.NOT_AN_INTEGER);
   const { cluster } = ctx.server;
   if (cluster !== undefined) cluster.core.context.droppedType = type;
+  ctx.reply.ok();
+}
+
+/** DEBUG CLUSTERLINK KILL to|from|all node-id */
+function killClusterLinks(ctx: CommandContext): void {
+  if (!ctx.argIs(2, 'kill')) return ctx.reply.error(unknownSubcommandOrArity(ctx));
+  const { cluster } = ctx.server;
+  if (cluster === undefined) {
+    return ctx.reply.error('ERR Debug option only available for cluster mode enabled setup!');
+  }
+  const [direction, id] = [ctx.argText(3).toLowerCase(), ctx.argText(4)];
+  if (!cluster.core.state.nodes.has(id)) return ctx.reply.error(`ERR Unknown node ${id}`);
+  if (direction !== 'to' && direction !== 'from' && direction !== 'all') {
+    return ctx.reply.error(`ERR Unknown direction ${ctx.argText(3)}`);
+  }
+  cluster.killLinks(id, direction);
   ctx.reply.ok();
 }
 

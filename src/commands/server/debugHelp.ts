@@ -1,6 +1,8 @@
 export const DEBUG_HELP: readonly string[] = [
   'CHANGE-REPL-ID',
   '    Give the history of writes a new replication ID.',
+  'CLUSTERLINK KILL <to|from|all> <node-id>',
+  '    Cut the cluster links to a node, from it, or both; they are made again.',
   'CONFIG-REWRITE-FORCE-ALL',
   '    As CONFIG REWRITE, but also what is at its default.',
   'CRASH-AND-RECOVER [<milliseconds>]',
