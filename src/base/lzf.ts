@@ -9,11 +9,20 @@
 
 import { copyWords } from './copy.js';
 
-const HASH_BITS = 14;
+/** A short string uses the beginning of the table only, which then stays in the first-level cache. */
+const MAX_HASH_BITS = 14;
+const MIN_HASH_BITS = 10;
 const MAX_LITERALS = 32;
 const MAX_DISTANCE = 8192;
 const MIN_MATCH = 3;
 const MAX_MATCH = 264;
+/** What a match takes at the most. */
+const MATCH_BYTES = 3;
+/** Bytes are looked at in words, of which three bytes count. */
+const LOADED_BYTES = 4;
+const THREE_BYTES = 0xffffff;
+/** After so many places (a power of two) without a match every second is looked at, after twice as many every third. */
+const MISSES_SHIFT = 5;
 /** No compressed byte stands for more bytes than this. */
 export const LZF_MAX_RATIO = MAX_MATCH / 2;
 /** After so many bytes it is told whether compression pays: of noise there is no end. */
@@ -24,51 +33,51 @@ const BASE_MAX = 0x3fffffff;
 
 export class LzfCompressor {
   /** For the hash of three bytes: where they were seen last, plus {@link base}. What is not greater is of an earlier call. */
-  private readonly seen = new Int32Array(1 << HASH_BITS);
+  private readonly seen = new Int32Array(1 << MAX_HASH_BITS);
   private base = 0;
-  private out: Uint8Array = new Uint8Array(0);
-  private at = 0;
-  private limit = 0;
 
   /**
-   * Writes buf[start, end) compressed to out[at, limit); answers the offset behind it, -1 when it does not fit or, in the first
+   * Writes data[start, end) compressed to out[at, limit); answers the offset behind it, -1 when it does not fit or, in the first
    * part of a long string, saves next to nothing. The two ranges may not overlap.
    */
-  compress(buf: Uint8Array, start: number, end: number, out: Uint8Array, at: number, limit: number): number {
-    this.out = out;
-    this.at = at;
-    this.limit = limit;
+  compress(data: DataView, start: number, end: number, out: Uint8Array, at: number, limit: number): number {
     const { seen } = this;
     const base = this.nextBase(end - start);
-    let literalsFrom = start;
-    let i = start;
-    const lastMatch = end - MIN_MATCH;
+    const shift = hashShift(end - start);
+    const lastMatch = end - LOADED_BYTES;
     let trialEnd = start + TRIAL_BYTES;
+    let literalsFrom = start;
+    let to = at;
+    let misses = 0;
+    let i = start;
     while (i <= lastMatch) {
       if (i >= trialEnd) {
-        const unwritten = i - literalsFrom;
-        if (this.at - at + unwritten > TRIAL_BYTES - TRIAL_MIN_SAVED_BYTES) return -1;
+        if (to - at + i - literalsFrom > TRIAL_BYTES - TRIAL_MIN_SAVED_BYTES) return -1;
         trialEnd = end;
       }
-      const hash = hashOf(buf, i);
+      const loaded = data.getInt32(i, true);
+      const hash = hashOf(loaded, shift);
       const place = start + seen[hash] - base;
       seen[hash] = base + i - start;
-      if (place < start || i - place > MAX_DISTANCE || !startsAlike(buf, place, i)) {
-        i++;
+      if (place < start || i - place > MAX_DISTANCE || ((data.getInt32(place, true) ^ loaded) & THREE_BYTES) !== 0) {
+        i += 1 + (misses++ >> MISSES_SHIFT);
         continue;
       }
-      let length = MIN_MATCH;
+      misses = 0;
       const longest = Math.min(MAX_MATCH, end - i);
-      while (length < longest && buf[place + length] === buf[i + length]) length++;
-      if (!this.writeLiterals(buf, literalsFrom, i) || !this.writeMatch(i - place, length)) return -1;
+      let length = MIN_MATCH;
+      while (length < longest && data.getUint8(place + length) === data.getUint8(i + length)) length++;
+      to = writeLiterals(data, literalsFrom, i, out, to, limit - MATCH_BYTES);
+      if (to < 0) return -1;
+      to = writeMatch(i - place, length, out, to);
       const behind = i + length;
       // What follows may continue from the end of this match.
       i = behind - 2;
-      for (; i < behind && i <= lastMatch; i++) seen[hashOf(buf, i)] = base + i - start;
+      for (; i < behind && i <= lastMatch; i++) seen[hashOf(data.getInt32(i, true), shift)] = base + i - start;
       i = behind;
       literalsFrom = i;
     }
-    return this.writeLiterals(buf, literalsFrom, end) ? this.at : -1;
+    return writeLiterals(data, literalsFrom, end, out, to, limit);
   }
 
   private nextBase(length: number): number {
@@ -80,41 +89,42 @@ export class LzfCompressor {
     this.base += length + 1;
     return base;
   }
-
-  private writeLiterals(buf: Uint8Array, from: number, to: number): boolean {
-    const { out } = this;
-    while (from < to) {
-      const length = Math.min(MAX_LITERALS, to - from);
-      if (this.at + 1 + length > this.limit) return false;
-      out[this.at++] = length - 1;
-      for (let i = 0; i < length; i++) out[this.at++] = buf[from++];
-    }
-    return true;
-  }
-
-  private writeMatch(distance: number, length: number): boolean {
-    const { out } = this;
-    if (this.at + 3 > this.limit) return false;
-    const offset = distance - 1;
-    const code = length - 2;
-    if (code < 7) {
-      out[this.at++] = (code << 5) | (offset >> 8);
-    } else {
-      out[this.at++] = (7 << 5) | (offset >> 8);
-      out[this.at++] = code - 7;
-    }
-    out[this.at++] = offset;
-    return true;
-  }
 }
 
-function hashOf(buf: Uint8Array, at: number): number {
-  const three = buf[at] | (buf[at + 1] << 8) | (buf[at + 2] << 16);
-  return Math.imul(three, 0x9e3779b1) >>> (32 - HASH_BITS);
+/** The first three of four bytes that were loaded. */
+function hashOf(loaded: number, shift: number): number {
+  return Math.imul(loaded & THREE_BYTES, 0x9e3779b1) >>> shift;
 }
 
-function startsAlike(buf: Uint8Array, a: number, b: number): boolean {
-  return buf[a] === buf[b] && buf[a + 1] === buf[b + 1] && buf[a + 2] === buf[b + 2];
+/** Leaves as many bits of a hash as a string of that length needs for its places. */
+function hashShift(length: number): number {
+  return Math.clz32(Math.min(Math.max(length * 2, 1 << (MIN_HASH_BITS - 1)), 1 << (MAX_HASH_BITS - 1)));
+}
+
+/** Writes data[from, end) as literals to out[to, limit); answers the offset behind them, -1 when they do not fit. */
+function writeLiterals(data: DataView, from: number, end: number, out: Uint8Array, to: number, limit: number): number {
+  const bytes = end - from;
+  if (to + bytes + Math.ceil(bytes / MAX_LITERALS) > limit) return -1;
+  while (from < end) {
+    const length = Math.min(MAX_LITERALS, end - from);
+    out[to++] = length - 1;
+    for (let i = 0; i < length; i++) out[to++] = data.getUint8(from++);
+  }
+  return to;
+}
+
+/** Takes {@link MATCH_BYTES} at the most. */
+function writeMatch(distance: number, length: number, out: Uint8Array, to: number): number {
+  const offset = distance - 1;
+  const code = length - 2;
+  if (code < 7) {
+    out[to++] = (code << 5) | (offset >> 8);
+  } else {
+    out[to++] = (7 << 5) | (offset >> 8);
+    out[to++] = code - 7;
+  }
+  out[to++] = offset;
+  return to;
 }
 
 /** Writes what src[start, end) stands for to out[from, to), which lies elsewhere. False when that is not exactly what comes out. */

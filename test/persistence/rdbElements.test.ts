@@ -72,8 +72,11 @@ describe('LZF', () => {
     let saved = 0;
     for (let round = 0; round < 2000; round++) {
       const bytes = sample(random, random.below(round % 50 === 0 ? 40_000 : 300));
-      const out = Buffer.alloc(bytes.length + 10);
-      const end = lzf.compress(bytes, 0, bytes.length, out, 0, bytes.length);
+      const out = Buffer.alloc(bytes.length + 10, 0xee);
+      const limit = random.below(bytes.length + 1);
+      lzf.compress(dataOf(bytes), 0, bytes.length, out, 0, limit);
+      expect(out.subarray(limit).every((byte) => byte === 0xee)).toBe(true);
+      const end = lzf.compress(dataOf(bytes), 0, bytes.length, out, 0, bytes.length);
       if (end < 0) continue;
       saved += bytes.length - end;
       const back = Buffer.alloc(bytes.length);

@@ -1,7 +1,6 @@
 /** Writes the elements of the RDB format, one after the other, into a buffer that grows. */
 import { parseSafeInt } from '../../base/bytes.js';
 import { copyWords, type DataRange, fillFrom, WORDWISE_MAX } from '../../base/copy.js';
-import { isGrowable } from '../../base/growable.js';
 import { highWord, type Int64, lowWord } from '../../base/int64.js';
 import { LzfCompressor } from '../../base/lzf.js';
 import {
@@ -23,6 +22,8 @@ const INT32_TEXT_MAX = 11;
 const COMPRESS_FROM_BYTES = 21;
 /** Compression must save as much as that. */
 const MIN_SAVED_BYTES = 4;
+/** Longer strings may lie in memory that grows, which is slow to read piece by piece: compression works on a copy. */
+const DIRECT_MAX_BYTES = 64 * 1024;
 /** A mark and two lengths. */
 const LZF_HEADER_MAX = 19;
 
@@ -91,7 +92,7 @@ export class RdbOutput {
 
   /** A string: as an integer if it spells a small one, compressed if that pays. */
   string(buf: Uint8Array, start: number, end: number): void {
-    if (this.encoded(buf, start, end)) return;
+    if (this.encoded(buf, undefined, start, end)) return;
     this.count(end - start);
     this.bytes(buf, start, end);
   }
@@ -108,16 +109,17 @@ export class RdbOutput {
   /** The same; a short one is copied without garbage. */
   view({ buf, data, start, end }: DataRange): void {
     const length = end - start;
-    if (length > WORDWISE_MAX) return this.string(buf, start, end);
-    if (this.encoded(buf, start, end)) return;
+    if (length > DIRECT_MAX_BYTES) return this.string(buf, start, end);
+    if (this.encoded(buf, data, start, end)) return;
     this.count(length);
+    if (length > WORDWISE_MAX) return this.bytes(buf, start, end);
     this.reserve(length);
     copyWords(this.data, this.length, data, start, length);
     this.length += length;
   }
 
   /** False when it is neither a small integer nor worth compressing; then nothing was written. */
-  private encoded(buf: Uint8Array, start: number, end: number): boolean {
+  private encoded(buf: Uint8Array, data: DataView | undefined, start: number, end: number): boolean {
     const length = end - start;
     if (length <= INT32_TEXT_MAX) {
       const value = parseSafeInt(buf, start, end);
@@ -125,7 +127,7 @@ export class RdbOutput {
       this.integer(value);
       return true;
     }
-    return this.compressing && length >= COMPRESS_FROM_BYTES && this.compressed(buf, start, end);
+    return this.compressing && length >= COMPRESS_FROM_BYTES && this.compressed(buf, data, start, end);
   }
 
   /** A string with one byte a character. */
@@ -149,20 +151,19 @@ export class RdbOutput {
     }
   }
 
-  /** False when compression does not pay; then nothing was written. */
-  private compressed(buf: Uint8Array, start: number, end: number): boolean {
+  /** False when compression does not pay; then nothing was written. Without `data`, the view of `buf`, it works on a copy. */
+  private compressed(buf: Uint8Array, data: DataView | undefined, start: number, end: number): boolean {
     const length = end - start;
-    // Where growable memory is slow to read byte by byte, compression works on a copy.
-    const copied = isGrowable(buf) ? length : 0;
-    this.reserve(LZF_HEADER_MAX + length + copied);
+    this.reserve(LZF_HEADER_MAX + length * 2);
     const out = this.buf;
     const body = this.length + LZF_HEADER_MAX;
     const limit = body + length - MIN_SAVED_BYTES;
-    if (copied > 0) out.set(buf.subarray(start, end), body + length);
+    const copyAt = body + length;
+    if (data === undefined) out.set(buf.subarray(start, end), copyAt);
     const bodyEnd =
-      copied > 0
-        ? this.lzf.compress(out, body + length, body + length + copied, out, body, limit)
-        : this.lzf.compress(buf, start, end, out, body, limit);
+      data === undefined
+        ? this.lzf.compress(this.data, copyAt, copyAt + length, out, body, limit)
+        : this.lzf.compress(data, start, end, out, body, limit);
     if (bodyEnd < 0) return false;
     out[this.length++] = ENCODED_LZF;
     this.length = writeLength(out, this.length, bodyEnd - body);

@@ -36,7 +36,7 @@ export class NodePacker {
     this.lzf ??= new LzfCompressor();
     const from = blocks.base(node) + node.start;
     const limit = bytes - TOO_LITTLE_SAVED_BYTES - 1;
-    const packedBytes = this.lzf.compress(blocks.buf(node), from, from + bytes, this.packed, 0, limit);
+    const packedBytes = this.lzf.compress(blocks.data(node), from, from + bytes, this.packed, 0, limit);
     if (packedBytes < 0) return;
     this.exchange(node, packedBytes, (out, at) => blocks.move(out, at, this.packed, 0, packedBytes));
     node.start = 0;

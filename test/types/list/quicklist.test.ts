@@ -118,8 +118,8 @@ function verify(list: Quicklist): void {
   let index = 0;
   for (let node = list.firstNode; node !== undefined; node = node.next, index++) {
     const isInner = list.depth > 0 && index >= list.depth && index < list.nodeCount - list.depth;
-    const { buf, start, end } = list.look(node);
-    const pays = node.bytes >= 48 && lzf.compress(buf, start, end, Buffer.alloc(node.bytes), 0, node.bytes - 9) > 0;
+    const { data, start, end } = list.look(node);
+    const pays = node.bytes >= 48 && lzf.compress(data, start, end, Buffer.alloc(node.bytes), 0, node.bytes - 9) > 0;
     expect(node.packedBytes > 0).toBe(isInner && pays);
   }
 }
