@@ -97,8 +97,10 @@ export class RdbHashes {
   private readListpack(input: RdbInput, db: Database, type: number): LoadedValue {
     const { field: text, cursor } = this;
     input.string(text);
-    if (type === RDB_HASH_ZIPLIST) becomeListpack(input, text);
-    if (!openGroups(input, text, cursor, 2)) return this.begin(db, 0);
+    const isOld = type === RDB_HASH_ZIPLIST;
+    if (isOld) becomeListpack(input, text);
+    // Redis looks at all of an old value, whatever sanitize-dump-payload says.
+    if (!openGroups(input, text, cursor, 2, isOld || input.sanitizing)) return this.begin(db, 0);
     const fields = cursor.count / 2;
     if (fields <= this.config.values['hash-max-listpack-entries']) {
       return this.bytes.set(db, TYPE_HASH, HASH_LISTPACK, text.buf, text.start, text.end);

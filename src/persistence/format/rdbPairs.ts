@@ -8,13 +8,19 @@ import { convertZiplist } from './rdbZiplist.js';
 
 /**
  * Opens the string as a listpack of elements in groups of `stride`, of which each begins with a key; false, and a failure of
- * the input, when it is none or empty. Keys that come twice are only looked for when the input is sanitizing.
+ * the input, when it is none or empty. Keys that come twice are only looked for if told so.
  */
-export function openGroups(input: RdbInput, text: RdbString, cursor: ListpackCursor, stride: number): boolean {
+export function openGroups(
+  input: RdbInput,
+  text: RdbString,
+  cursor: ListpackCursor,
+  stride: number,
+  wantsDistinctKeys: boolean,
+): boolean {
   const { buf, data, start, end } = text;
   if (!input.failed && validate(buf, data, start, end, true)) {
     const { count } = cursor.open(buf, data, start, end);
-    const distinct = !input.sanitizing || keysDiffer(cursor, stride);
+    const distinct = !wantsDistinctKeys || keysDiffer(cursor, stride);
     cursor.rewind();
     if (count > 0 && count % stride === 0 && distinct) return true;
   }

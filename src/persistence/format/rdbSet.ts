@@ -116,7 +116,7 @@ export class RdbSets {
   private readListpack(input: RdbInput, db: Database): LoadedValue {
     const { set, text, cursor } = this;
     input.string(text);
-    if (!openGroups(input, text, cursor, 1)) return this.bytes;
+    if (!openGroups(input, text, cursor, 1, input.sanitizing)) return this.bytes;
     if (cursor.count <= this.config.values['set-max-listpack-entries']) {
       return this.bytes.set(db, TYPE_SET, SET_LISTPACK, text.buf, text.start, text.end);
     }

@@ -100,8 +100,10 @@ export class RdbZsets {
   private readListpack(input: RdbInput, db: Database, type: number): LoadedValue {
     const { text, cursor } = this;
     input.string(text);
-    if (type === RDB_ZSET_ZIPLIST) becomeListpack(input, text);
-    if (!openGroups(input, text, cursor, 2) || !this.scoresAreNumbers(input)) return this.bytes;
+    const isOld = type === RDB_ZSET_ZIPLIST;
+    if (isOld) becomeListpack(input, text);
+    if (!openGroups(input, text, cursor, 2, isOld || input.sanitizing) || !this.scoresAreNumbers(input))
+      return this.bytes;
     if (cursor.count / 2 <= this.config.values['zset-max-listpack-entries']) {
       return this.bytes.set(db, TYPE_ZSET, ZSET_LISTPACK, text.buf, text.start, text.end);
     }
