@@ -241,7 +241,7 @@ export class Rdb {
     if (loader === undefined) return undefined;
     if (isRefusal(loader)) return loader.refused;
     const outcome = await this.#run(loader);
-    if (typeof outcome === 'string') return `Fatal error loading the DB, check server logs. Exiting. ${outcome}`;
+    if (typeof outcome === 'string') return outcome;
     const seconds = (this.#host.executor.server.clock.monotonicUs() - beganUs) / 1_000_000;
     this.#log('notice', `DB loaded from disk: ${seconds.toFixed(3)} seconds`);
     return undefined;

@@ -219,7 +219,8 @@ export class Server implements ServerPort {
     const refused = await (appendonly ? this.aof.load() : this.rdb.load(this.config.values.replicaof !== undefined));
     executor.endBatch();
     executor.loading = false;
-    if (refused !== undefined) return refused;
+    // Why not has been logged.
+    if (refused !== undefined) return 'Fatal error loading the DB, check server logs. Exiting.';
     if (appendonly && this.rdb.fileExists && this.store.databases.every(({ size }) => size === 0)) {
       const { appenddirname, appendfilename } = this.config.values;
       this.log(

@@ -225,7 +225,7 @@ describe('an RDB file', () => {
     const bytes = bytesOf(files);
     bytes[bytes.length - 1] ^= 1;
     files.put(DUMP, bytes);
-    expect(refusalOf(load(files, emptyStore()))).toContain('Wrong RDB checksum');
+    expect(refusalOf(load(files, emptyStore()))).toContain('RDB CRC error');
     expect(keysOf(files, { summing: false }).keys).toBe(1);
   });
 

@@ -299,7 +299,7 @@ export class RdbFileReader {
     this.checksum = this.input.checksum();
     if (this.checksum === 'missing') return this.bad();
     if (this.checksum !== 'wrong') return END;
-    return this.refuse('Wrong RDB checksum: the file is not as it was written', this.input.offset);
+    return this.refuse('RDB CRC error: the file is not as it was written', this.input.offset);
   }
 
   /** The input failed. */
