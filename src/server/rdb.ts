@@ -73,9 +73,9 @@ export class Rdb {
     return nodeFileSystem.stat(this.file) !== undefined;
   }
 
-  /** A background save is under way. */
+  /** A background save is under way, or a snapshot for replicas, which is one to Redis. */
   get saving(): boolean {
-    return this.#background !== undefined;
+    return this.#background !== undefined || this.#host.snapshots.running?.purpose === 'replication';
   }
 
   /** Snapshots are configured. */
@@ -353,8 +353,6 @@ export class Rdb {
 
   /** Lines of INFO's persistence section. */
   infoFields(): readonly InfoField[] {
-    const background = this.#background;
-    const seconds = background === undefined ? -1 : this.#secondsSince(background.beganUs);
     const snapshot = this.#host.snapshots.running;
     const progress = snapshot === undefined ? 0 : (100 * snapshot.savedKeys) / Math.max(1, snapshot.totalKeys);
     return [
@@ -365,13 +363,19 @@ export class Rdb {
       ['rdb_last_save_time', Math.floor(this.lastSaveMs / 1000)],
       ['rdb_last_bgsave_status', this.#isWell ? 'ok' : 'err'],
       ['rdb_last_bgsave_time_sec', this.#lastDurationSeconds],
-      ['rdb_current_bgsave_time_sec', seconds],
+      ['rdb_current_bgsave_time_sec', this.#savingSeconds()],
       ['rdb_saves', this.#saves],
       ['rdb_last_cow_size', 0],
       ['rdb_last_load_keys_expired', this.#keysExpired],
       ['rdb_last_load_keys_loaded', this.#keysLoaded],
       ...this.#loadingFields(),
     ];
+  }
+
+  #savingSeconds(): number {
+    if (this.#background !== undefined) return this.#secondsSince(this.#background.beganUs);
+    const { running } = this.#host.snapshots;
+    return running?.purpose === 'replication' ? Math.floor((this.#nowMs() - running.startedAtMs) / 1000) : -1;
   }
 
   resetStats(): void {

@@ -177,6 +177,20 @@ describe.each(PAIRS)('a %s master with a %s replica', (masterKind, replicaKind) 
     expect(await replica.call('SET', 'a', 'b')).toBe("READONLY You can't write against a read only replica.");
   });
 
+  test('copies the data in what counts as a background save', async () => {
+    await master.call('CONFIG', 'SET', 'rdb-key-save-delay', '50000');
+    await master.call('DEBUG', 'POPULATE', '20');
+    await replica.call('REPLICAOF', '127.0.0.1', String(master.server.port));
+    await until('it is copied', async () => (await master.info('rdb_bgsave_in_progress')) === '1');
+    expect(Number(await master.info('rdb_current_bgsave_time_sec'))).toBeGreaterThanOrEqual(0);
+    for (const command of ['BGSAVE', 'SAVE']) {
+      expect(await master.call(command)).toBe('ERR Background save already in progress');
+    }
+    await master.call('CONFIG', 'SET', 'rdb-key-save-delay', '0');
+    await until('it is over', async () => (await master.info('rdb_bgsave_in_progress')) === '0');
+    await expectSame(master, replica);
+  });
+
   test('goes on where it was when the link was cut', async () => {
     const relay = await Relay.start(master.server.port);
     const random = new Prng(2);
