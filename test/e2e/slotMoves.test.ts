@@ -3,25 +3,31 @@ import { randomBytes, randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Cluster } from 'ioredis';
 import { describe, expect, it } from 'vitest';
-import { keySlot } from '../../src/base/crc16.js';
 import { Prng } from '../../src/base/prng.js';
 import { textOf } from '../support/notation.js';
 import { freePorts } from '../support/ports.js';
-import { RawClient } from '../support/rawclient.js';
 import { redisServerOnPath, skipLoudly } from '../support/redis.js';
 import { ClusterNode, endAfter, join, startNodes, type TestContext, untilState } from './support/cluster.js';
 import { RecordingClient } from './support/clusterClient.js';
 import { until } from './support/daemon.js';
-import { HoldingProxy } from './support/holdingProxy.js';
 import { randomWrites } from './support/randomWrites.js';
+import {
+  clientOf,
+  heldPair,
+  isEmpty,
+  keyIn,
+  move,
+  moved,
+  moves,
+  PATIENCE_MS,
+  PATIENT,
+  TEN,
+  untilOver,
+} from './support/slotMoves.js';
 
 const hasRedis = redisServerOnPath() !== undefined;
 if (!hasRedis) skipLoudly('a move of slots to a server of Redis');
 
-/** For a reply that has to wait for a node to come back. */
-const PATIENCE_MS = 60_000;
-/** A busy machine must not make the nodes doubt each other: that ends a move. */
-const PATIENT = ['--cluster-node-timeout', '6000'];
 const LONG = { timeout: 120_000 };
 
 async function cluster(test: TestContext, count: number, more: readonly string[] = []): Promise<ClusterNode[]> {
@@ -31,62 +37,6 @@ async function cluster(test: TestContext, count: number, more: readonly string[]
   );
   await join(nodes);
   return nodes;
-}
-
-async function clientOf(test: TestContext, node: ClusterNode): Promise<RawClient> {
-  const client = await RawClient.connect(node.port);
-  test.onTestFinished(async () => client.close());
-  return client;
-}
-
-function move(source: ClusterNode, from: number, to: number, targetId: string): Promise<string> {
-  return source.ask('CLUSTER', 'MIGRATESLOTS', 'SLOTSRANGE', String(from), String(to), 'NODE', targetId);
-}
-
-/** The moves that the node knows of, newest first. */
-async function moves(node: ClusterNode): Promise<Map<string, string>[]> {
-  const client = await RawClient.connect(node.port);
-  try {
-    const reply = await client.call('CLUSTER', 'GETSLOTMIGRATIONS');
-    const list = 'items' in reply ? reply.items : [];
-    return list.map((each) => {
-      const fields = 'items' in each ? each.items.map((item) => ('text' in item ? String(item.text) : '')) : [];
-      return new Map(fields.flatMap((name, i) => (i % 2 === 0 ? [[name, fields[i + 1] ?? ''] as const] : [])));
-    });
-  } finally {
-    client.close();
-  }
-}
-
-async function untilOver(node: ClusterNode): Promise<Map<string, string>> {
-  let last = new Map<string, string>();
-  await until('the move is over', async () => {
-    [last = last] = await moves(node);
-    return ['success', 'failed', 'cancelled'].includes(last.get('state') ?? '');
-  });
-  return last;
-}
-
-/** Moves slots, again where a busy machine has made the nodes doubt each other. */
-async function moved(source: ClusterNode, from: number, to: number, target: ClusterNode): Promise<void> {
-  const targetId = await target.id();
-  for (;;) {
-    await untilState([source, target], 'ok');
-    const reply = await move(source, from, to, targetId);
-    const over = reply === 'OK' ? await untilOver(source) : new Map([['message', reply]]);
-    if (over.get('message')?.includes('CLUSTERDOWN') === true) continue;
-    expect(Object.fromEntries(over)).toMatchObject({ state: 'success', message: '' });
-    return;
-  }
-}
-
-/** A key whose slot lies in the range. */
-function keyIn([from = 0, to = 0]: readonly number[], prefix: string): string {
-  for (let i = 0; ; i++) {
-    const key = Buffer.from(`${prefix}:${i}`);
-    const slot = keySlot(key, 0, key.length);
-    if (slot >= from && slot <= to) return key.toString();
-  }
 }
 
 /** Counts up in its own keys, all over the slots, and knows what was acknowledged. */
@@ -250,33 +200,8 @@ describe.concurrent('CLUSTER MIGRATESLOTS', () => {
   });
 });
 
-/** Two nodes; what the first says to the second can be held back. */
-async function heldPair(
-  test: TestContext,
-  more: readonly string[] = [],
-): Promise<[ClusterNode, ClusterNode, HoldingProxy]> {
-  const [port = 0, other = 0] = await freePorts(2);
-  const proxy = await HoldingProxy.start(() => other);
-  test.onTestFinished(async () => proxy.close());
-  const a = new ClusterNode({ port, more: [...PATIENT, ...more] });
-  const b = new ClusterNode({
-    port: other,
-    more: ['--cluster-announce-port', String(proxy.port), ...PATIENT, ...more],
-  });
-  endAfter(test, [a, b]);
-  await Promise.all([a.start(), b.start()]);
-  await join([a, b]);
-  return [a, b, proxy];
-}
-
-const TEN = [0, 9] as const;
-
 const KEY_OF_RANDOM_WRITES = /^[snbltzhgxp]\d+$/;
 const NOT_IN_A_CLUSTER: ReadonlySet<string> = new Set(['SELECT', 'MOVE', 'SWAPDB', 'FLUSHDB', 'FLUSHALL', 'PUBLISH']);
-
-async function isEmpty(node: ClusterNode): Promise<void> {
-  await until('nothing is left of the copy', async () => (await node.ask('DBSIZE')) === '0');
-}
 
 describe.concurrent('a move of slots that does not come to its end', () => {
   it.for([

@@ -1,0 +1,95 @@
+/** Atomic moves of slots between real nodes, as tests ask for them and look at them. */
+import { expect } from 'vitest';
+import { keySlot } from '../../../src/base/crc16.js';
+import { freePorts } from '../../support/ports.js';
+import { RawClient } from '../../support/rawclient.js';
+import { ClusterNode, endAfter, join, type TestContext, untilState } from './cluster.js';
+import { until } from './daemon.js';
+import { HoldingProxy } from './holdingProxy.js';
+
+/** For a reply that has to wait for a node to come back. */
+export const PATIENCE_MS = 60_000;
+/** A busy machine must not make the nodes doubt each other: that ends a move. */
+export const PATIENT = ['--cluster-node-timeout', '6000'];
+
+/** The slots that most tests move. */
+export const TEN = [0, 9] as const;
+
+export async function clientOf(test: TestContext, node: ClusterNode): Promise<RawClient> {
+  const client = await RawClient.connect(node.port);
+  test.onTestFinished(async () => client.close());
+  return client;
+}
+
+export function move(source: ClusterNode, from: number, to: number, targetId: string): Promise<string> {
+  return source.ask('CLUSTER', 'MIGRATESLOTS', 'SLOTSRANGE', String(from), String(to), 'NODE', targetId);
+}
+
+/** The moves that the node knows of, newest first. */
+export async function moves(node: ClusterNode): Promise<Map<string, string>[]> {
+  const client = await RawClient.connect(node.port);
+  try {
+    const reply = await client.call('CLUSTER', 'GETSLOTMIGRATIONS');
+    const list = 'items' in reply ? reply.items : [];
+    return list.map((each) => {
+      const fields = 'items' in each ? each.items.map((item) => ('text' in item ? String(item.text) : '')) : [];
+      return new Map(fields.flatMap((name, i) => (i % 2 === 0 ? [[name, fields[i + 1] ?? ''] as const] : [])));
+    });
+  } finally {
+    client.close();
+  }
+}
+
+export async function untilOver(node: ClusterNode): Promise<Map<string, string>> {
+  let last = new Map<string, string>();
+  await until('the move is over', async () => {
+    [last = last] = await moves(node);
+    return ['success', 'failed', 'cancelled'].includes(last.get('state') ?? '');
+  });
+  return last;
+}
+
+/** Moves slots, again where a busy machine has made the nodes doubt each other. */
+export async function moved(source: ClusterNode, from: number, to: number, target: ClusterNode): Promise<void> {
+  const targetId = await target.id();
+  for (;;) {
+    await untilState([source, target], 'ok');
+    const reply = await move(source, from, to, targetId);
+    const over = reply === 'OK' ? await untilOver(source) : new Map([['message', reply]]);
+    if (over.get('message')?.includes('CLUSTERDOWN') === true) continue;
+    expect(Object.fromEntries(over)).toMatchObject({ state: 'success', message: '' });
+    return;
+  }
+}
+
+/** A key whose slot lies in the range. */
+export function keyIn([from = 0, to = 0]: readonly number[], prefix: string): string {
+  for (let i = 0; ; i++) {
+    const key = Buffer.from(`${prefix}:${i}`);
+    const slot = keySlot(key, 0, key.length);
+    if (slot >= from && slot <= to) return key.toString();
+  }
+}
+
+/** Two nodes; what the first says to the second can be held back. */
+export async function heldPair(
+  test: TestContext,
+  more: readonly string[] = [],
+): Promise<[ClusterNode, ClusterNode, HoldingProxy]> {
+  const [port = 0, other = 0] = await freePorts(2);
+  const proxy = await HoldingProxy.start(() => other);
+  test.onTestFinished(async () => proxy.close());
+  const a = new ClusterNode({ port, more: [...PATIENT, ...more] });
+  const b = new ClusterNode({
+    port: other,
+    more: ['--cluster-announce-port', String(proxy.port), ...PATIENT, ...more],
+  });
+  endAfter(test, [a, b]);
+  await Promise.all([a.start(), b.start()]);
+  await join([a, b]);
+  return [a, b, proxy];
+}
+
+export async function isEmpty(node: ClusterNode): Promise<void> {
+  await until('nothing is left of the copy', async () => (await node.ask('DBSIZE')) === '0');
+}
