@@ -25,6 +25,8 @@ export const NO_ROOM = 1;
 /** A batch never evicts for longer than so many slices: code that runs for the first time is some fifty times slower. */
 const BATCH_SLICES_MAX = 4;
 const KEYS_PER_CLOCK_READ = 8;
+/** So often chance may find only keys that must stay before there is no room. */
+const FRUITLESS_MAX = 50;
 /** Buckets of cleared tables that are freed in place of one key. */
 const RECLAIM_UNITS = 8;
 
@@ -209,8 +211,12 @@ export class Eviction {
     const { databases } = this.#host.server.store;
     for (let n = 0; n < databases.length; n++) {
       const db = databases[this.#nextDb++ % databases.length];
-      const found = this.#expiring ? db.sample(1, true) : db.size;
-      if (found > 0) return this.#remove(db, this.#expiring ? db.sampled(0) : db.randomRef());
+      for (let tries = 0; tries < FRUITLESS_MAX; tries++) {
+        const found = this.#expiring ? db.sample(1, true) : db.size;
+        if (found === 0) break;
+        const ref = this.#expiring ? db.sampled(0) : db.randomRef();
+        if (db.mayGo(ref)) return this.#remove(db, ref);
+      }
     }
     return false;
   }
@@ -225,19 +231,20 @@ export class Eviction {
       best = db;
       bestRef = ref;
     }
-    return best !== undefined && this.#remove(best, bestRef);
+    if (best === undefined) return false;
+    return best.mayGo(bestRef) ? this.#remove(best, bestRef) : this.#evictAny();
   }
 
   #evictLeastUseful(): boolean {
     const { databases } = this.#host.server.store;
     const pool = this.#pool;
-    while (this.#fillPool()) {
+    for (let tries = 0; tries < FRUITLESS_MAX && this.#fillPool(); tries++) {
       while (pool.take()) {
         const { ref, score } = pool;
         const db = databases[pool.database];
         if (!db.holds(pool.hash, ref) || (this.#expiring && db.expireAtMs(ref) < 0)) continue;
         // Used since it was looked at: others are better victims now.
-        if (this.#score(db, ref) < score) continue;
+        if (this.#score(db, ref) < score || !db.mayGo(ref)) continue;
         return this.#remove(db, ref);
       }
     }

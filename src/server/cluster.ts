@@ -55,6 +55,7 @@ export async function startCluster(server: ClusterOwner): Promise<RunningCluster
   const dropper = new SlotDropper({
     db,
     executor,
+    marks: server.slotMoves.marks,
     monotonicUs: () => server.clock.monotonicUs(),
     isServed: (slot) => isServed(server, slot),
     later: (callback) => setImmediate(callback),

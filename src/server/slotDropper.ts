@@ -7,7 +7,7 @@ import { EVENT_GENERIC } from '../commands/context.js';
 import type { Executor } from '../exec/executor.js';
 import type { Database } from '../store/database.js';
 import type { Ref } from '../store/types.js';
-import { isMark } from './slotMarks.js';
+import { isMark, type SlotMarks } from './slotMarks.js';
 
 /** Keys between two looks at the clock. */
 const KEYS_A_LOOK = 32;
@@ -15,7 +15,8 @@ const SLICE_US = 1000;
 
 export interface SlotDropperOptions {
   readonly db: Database;
-  readonly executor: Pick<Executor, 'removed'>;
+  readonly executor: Pick<Executor, 'removed' | 'propagation'>;
+  readonly marks: SlotMarks;
   monotonicUs(): number;
   /** Whether clients may reach the slot's keys here, by right or with ASKING. */
   isServed(slot: number): boolean;
@@ -32,8 +33,19 @@ export class SlotDropper {
     this.#options = options;
   }
 
+  /** Slots of which something is left. */
+  get slots(): ReadonlySet<number> {
+    return this.#slots;
+  }
+
+  /** Should the server end meanwhile, or a replica take its place: the mark says what is left there. */
   drop(slots: readonly number[]): void {
-    for (const slot of slots) this.#slots.add(slot);
+    const { db, executor, marks } = this.#options;
+    for (const slot of slots) {
+      if (db.slotKeyCount(slot) === 0) continue;
+      if (!this.#slots.has(slot)) marks.add(db, executor, slot);
+      this.#slots.add(slot);
+    }
     this.#schedule();
   }
 

@@ -2,7 +2,7 @@
  * One atomic move of slots, on the node that has them. Nothing of it is seen before its last step; until then this node serves the slots as ever.
  *
  *   connect ──> BEGIN ──> marks, all keys ──> what changed, until little is left ──> writers to these slots wait ──> the rest
- *     ──> FINISH: the target takes all slots in one step ──> they are given up here, and who waited is redirected
+ *     ──> marks here ──> FINISH: the target takes all slots in one step ──> they are given up here, and who waited is redirected
  *
  * A failure before FINISH leaves everything as it was: the target throws away what it has when the connection ends. Whether FINISH arrived
  * is the one thing that may be in doubt. Then writers wait on until the target answers, or the bus tells whose the slots are: to serve
@@ -29,6 +29,8 @@ const MAX_ROUNDS = 20;
 const ASK_EVERY_MS = 100;
 const ASK_PATIENCE_MS = 1000;
 
+const NO_MASTER = 'This node is no master any more';
+
 export interface SlotExportHost {
   readonly executor: Executor;
   readonly cluster: ClusterPort;
@@ -48,6 +50,8 @@ export interface SlotExportOptions {
 export class SlotExport {
   readonly slots: ReadonlySet<number>;
   state: SlotMoveState = 'queued';
+  /** There are marks in slots that we serve. */
+  isMarked = false;
   readonly #host: SlotExportHost;
   readonly #options: SlotExportOptions;
   readonly #createdAtMs: number;
@@ -114,7 +118,25 @@ export class SlotExport {
     const { executor, release } = this.#host;
     this.#link?.close();
     this.#sender?.stop();
+    this.#unmark();
     release(executor.moving.unlockSlots());
+  }
+
+  /** Should we end before we know whether the target has the slots, our files and our replica do not take the keys for the only ones. */
+  #mark(): void {
+    const { executor, marks } = this.#host;
+    const [db] = executor.server.store.databases;
+    for (const slot of this.slots) if (db.slotKeyCount(slot) > 0) marks.add(db, executor, slot);
+    this.isMarked = true;
+  }
+
+  #unmark(): void {
+    const { cluster, executor, isStopped, marks } = this.#host;
+    // Of a replica everything is its master's.
+    if (!this.isMarked || isStopped || executor.following) return;
+    this.isMarked = false;
+    const [db] = executor.server.store.databases;
+    for (const slot of this.slots) if (cluster.core.isMine(slot)) marks.remove(db, executor, slot);
   }
 
   async #move(): Promise<void> {
@@ -141,6 +163,7 @@ export class SlotExport {
     }
     // Not a moment lies between this check and FINISH.
     this.#check();
+    this.#mark();
     await this.#finish(link);
   }
 
@@ -193,6 +216,7 @@ export class SlotExport {
       'it is not known whether the target has taken the slots, asking it. CLUSTER FORGET it here if it never comes back';
     this.#host.executor.server.log('warning', `Slot migration ${this.#options.id}: ${doubt}`);
     for (;;) {
+      this.#demandMaster();
       const verdict = this.#ownerByBus() ?? (await this.#ownerByTarget()) ?? this.#ownerByBus();
       if (verdict === 'target') return;
       if (verdict === 'source') throw new MoveFailure('The target has not taken the slots');
@@ -200,12 +224,19 @@ export class SlotExport {
     }
   }
 
+  /** Whoever has taken our place decides, or we do at the next start. */
+  #demandMaster(): void {
+    const { executor, isStopped } = this.#host;
+    if (isStopped || executor.following) throw new MoveFailure(`${NO_MASTER}; the target may have the slots`);
+  }
+
   #ownerByBus(): 'target' | 'source' | undefined {
-    const { cluster, executor, isStopped } = this.#host;
-    if (isStopped || executor.following) return 'source';
-    for (const slot of this.slots) if (!cluster.core.isMine(slot)) return 'target';
+    const target = this.#target;
     // It was forgotten, or another node has taken its place without these slots.
-    return this.#target?.isMaster === true ? undefined : 'source';
+    if (target?.isMaster !== true) return 'source';
+    // It takes all of them or none. What we have given up otherwise tells nothing.
+    for (const slot of this.slots) if (this.#host.cluster.core.slotOwner(slot) === target) return 'target';
+    return undefined;
   }
 
   async #ownerByTarget(): Promise<'target' | 'source' | undefined> {
@@ -256,7 +287,7 @@ export class SlotExport {
     const { cluster, executor, isStopped } = this.#host;
     const { core } = cluster;
     if (this.#isCancelled || isStopped) return 'cancelled';
-    if (executor.following || !core.myself.isMaster) return 'This node is no master any more';
+    if (executor.following || !core.myself.isMaster) return NO_MASTER;
     if (core.isHandingOver) return 'A replica is about to take the place of this node';
     if (this.#target?.isMaster !== true) return 'The target is no master any more';
     for (const slot of this.slots) {

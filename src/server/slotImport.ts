@@ -28,6 +28,7 @@ export class SlotImport {
   readonly slots: ReadonlySet<number>;
   readonly session: Session;
   state: SlotMoveState = 'importing';
+  readonly #marked = new Set<number>();
   readonly #host: SlotImportHost;
   readonly #options: SlotImportOptions;
   readonly #targetId: string;
@@ -82,7 +83,15 @@ export class SlotImport {
   }
 
   begin(): void {
-    this.session.importing = this.slots;
+    this.session.importing = { has: (slot) => this.slots.has(slot) && !this.#isLost(slot) };
+  }
+
+  /** The mark was there, and is gone: with it the keys, by FLUSHALL or its like. */
+  #isLost(slot: number): boolean {
+    const { executor, marks } = this.#host;
+    if (!marks.isMarked(executor.server.store.databases[0], slot)) return this.#marked.has(slot);
+    this.#marked.add(slot);
+    return false;
   }
 
   /** Takes the slots, all in one step. Answers why not. */

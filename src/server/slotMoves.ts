@@ -11,6 +11,7 @@ import type {
 } from '../commands/slotMovesPort.js';
 import type { Executor } from '../exec/executor.js';
 import type { Session } from '../exec/session.js';
+import { HiddenSlots } from './hiddenSlots.js';
 import type { SlotDropper } from './slotDropper.js';
 import { SlotExport, type SlotExportHost, slotsOf } from './slotExport.js';
 import { SlotImport, type SlotImportHost } from './slotImport.js';
@@ -20,6 +21,8 @@ import { SlotMarks } from './slotMarks.js';
 const SETTLE_AFTER_MS = 10_000;
 /** So many moves that are over are remembered. */
 const MAX_REMEMBERED = 1000;
+
+const NONE: ReadonlySet<number> = new Set();
 
 export interface ClusterParts {
   readonly port: ClusterPort;
@@ -47,8 +50,29 @@ export class SlotMoves implements SlotMovesPort, SlotExportHost, SlotImportHost 
   /** When copies are to be thrown away; Infinity when there is no reason to look for any. */
   #settleAtMs = Number.POSITIVE_INFINITY;
 
+  readonly #hidden: HiddenSlots | undefined;
+
   constructor(owner: SlotMovesOwner) {
     this.#owner = owner;
+    const { server } = owner.executor;
+    if (!server.config.values['cluster-enabled']) return;
+    const [db] = server.store.databases;
+    this.#hidden = new HiddenSlots({
+      db,
+      marks: this.marks,
+      importing: () => this.#importing(),
+      dropping: () => owner.running()?.dropper.slots ?? NONE,
+      leaving: () => (this.#running?.isMarked === true ? this.#running.slots : undefined),
+      isServed: (slot) => {
+        const { core } = this.cluster;
+        return core.slotOwner(slot) === (core.myself.master ?? core.myself);
+      },
+    });
+    db.hidden = this.#hidden;
+  }
+
+  *#importing(): Iterable<ReadonlySet<number>> {
+    for (const { slots } of this.#imports.values()) yield slots;
   }
 
   get executor(): Executor {
@@ -184,7 +208,9 @@ export class SlotMoves implements SlotMovesPort, SlotExportHost, SlotImportHost 
 
   resolve(id: string, ranges: readonly SlotBounds[]): boolean {
     for (const [session, job] of this.#imports) if (job.id === id) this.#endImport(session, job);
-    return slotsOf(ranges).every((slot) => this.cluster.core.isMine(slot));
+    // They may have gone on to somebody else since, or we have forgotten the move.
+    const isDone = this.#moves.some((move) => move instanceof SlotImport && move.id === id && move.state === 'success');
+    return isDone || slotsOf(ranges).some((slot) => this.cluster.core.isMine(slot));
   }
 
   /** The connection is gone. */
@@ -205,6 +231,7 @@ export class SlotMoves implements SlotMovesPort, SlotExportHost, SlotImportHost 
 
   /** Once a second. */
   tick(): void {
+    this.#hidden?.look(this.executor.following);
     if (this.executor.server.clock.nowMs() < this.#settleAtMs) return;
     this.#settleAtMs = Number.POSITIVE_INFINITY;
     if (!this.executor.following) this.settleCopies();

@@ -23,6 +23,7 @@ import type { Database } from '../store/database.js';
 import { NO_EXPIRE, type Ref } from '../store/types.js';
 import { SlicePacer } from './slicePacer.js';
 import { MoveFailure, type SlotLink } from './slotLink.js';
+import { isMark } from './slotMarks.js';
 
 /** How many keys of a slot are noted at a time. */
 const WALK_KEYS = 512;
@@ -103,7 +104,8 @@ export class SlotSender implements PropagationSink {
       return;
     }
     for (const at of indexes) {
-      if (this.#slots.has(keySlot(buf, start[at], end[at]))) this.#changed.add(args.text(at));
+      if (!this.#slots.has(keySlot(buf, start[at], end[at])) || isMark(buf, start[at], end[at])) continue;
+      this.#changed.add(args.text(at));
     }
     if (this.#changed.size > MAX_CHANGED) this.problem = 'Keys change faster than they can be sent';
   }
@@ -145,6 +147,8 @@ export class SlotSender implements PropagationSink {
     const keys: Uint8Array[] = [];
     for (; ref !== 0 && keys.length < WALK_KEYS; ref = db.slotNext(ref)) {
       const key = db.readKey(ref);
+      // Of an earlier move; the target has one of its own.
+      if (isMark(key.buf, key.start, key.end)) continue;
       keys.push(copyOf(key.buf, key.start, key.end));
     }
     return keys;

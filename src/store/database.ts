@@ -39,6 +39,7 @@ import {
   ENCODING_DEFAULT,
   ENCODING_RAW,
   type ExpireAtMs,
+  type HiddenKeys,
   NO_EXPIRE,
   type Ref,
   TYPE_STRING,
@@ -55,8 +56,25 @@ const COLLECTION_RESERVE_SHIFT = 3;
 const NEAREST_LOOKS = 16;
 
 export class Database extends Keyspace {
+  /** Cluster mode: what lies here that belongs to others. */
+  hidden: HiddenKeys | undefined;
   private readonly sampler = new Sampler();
   private readonly isExpiring = (ref: Ref): boolean => (this.word1(ref) & EXPIRES) !== 0;
+
+  /** How many keys there are that clients can reach. */
+  get visibleSize(): number {
+    return this.hidden === undefined ? this.size : this.size - this.hidden.count();
+  }
+
+  /** Whether clients can reach the key. */
+  isVisible(ref: Ref): boolean {
+    return this.hidden === undefined || !this.hidden.hides(ref);
+  }
+
+  /** Whether the key may make room for others. */
+  mayGo(ref: Ref): boolean {
+    return this.hidden === undefined || !this.hidden.keeps(ref);
+  }
 
   /** Begins a snapshot of this moment: `take` gets every entry once, some of them when they are about to change. */
   beginCut(take: (ref: Ref) => void): TableCut {

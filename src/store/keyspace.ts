@@ -243,7 +243,7 @@ export class Keyspace {
     if ((this.word1(ref) & EXPIRES) !== 0) this.wheel.remove(ref);
   }
 
-  protected slotOf(ref: Ref): number {
+  slotOf(ref: Ref): number {
     const key = this.readKey(ref);
     return keySlot(key.buf, key.start, key.end);
   }

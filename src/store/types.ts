@@ -88,3 +88,13 @@ export interface BlockRecord {
 export class StoreFullError extends Error {
   override name = 'StoreFullError';
 }
+
+/** Keys that lie in a database though no client can reach them. */
+export interface HiddenKeys {
+  /** Whether commands over all keys leave it out. */
+  hides(ref: Ref): boolean;
+  /** Whether it must not be evicted. */
+  keeps(ref: Ref): boolean;
+  /** How many are hidden. O(slots), not O(keys). */
+  count(): number;
+}

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { keySlot, SLOT_COUNT } from '../../src/base/crc16.js';
 import { Prng } from '../../src/base/prng.js';
+import { Propagation } from '../../src/exec/propagation.js';
 import { SlotDropper } from '../../src/server/slotDropper.js';
 import { isMark, SlotMarks } from '../../src/server/slotMarks.js';
 import { Store } from '../../src/store/store.js';
@@ -28,7 +29,11 @@ describe('the mark of a slot that is on its way here', () => {
     const removed: string[] = [];
     const dropper = new SlotDropper({
       db,
-      executor: { removed: (_db, key) => removed.push(Buffer.from(key).toString('latin1')) },
+      executor: {
+        removed: (_db, key) => removed.push(Buffer.from(key).toString('latin1')),
+        propagation: new Propagation(),
+      },
+      marks,
       monotonicUs: () => 0,
       isServed: () => false,
       later: (callback) => callback(),

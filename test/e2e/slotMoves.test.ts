@@ -16,6 +16,7 @@ import {
   heldPair,
   isEmpty,
   keyIn,
+  keysIn,
   move,
   moved,
   moves,
@@ -246,7 +247,7 @@ describe.concurrent('a move of slots that does not come to its end', () => {
     await proxy.untilHeld();
     // Some of it arrives.
     proxy.releaseSome();
-    await until('the target has some of it', async () => Number(await b.ask('DBSIZE')) > 10);
+    await until('the target has some of it', async () => (await keysIn(b, TEN)) > 10);
     const victim = who === 'source' ? a : b;
     await victim.end();
     if (who === 'target') expect((await untilOver(a)).get('state')).toBe('failed');
@@ -274,7 +275,7 @@ describe.concurrent('a move of slots that does not come to its end', () => {
     expect(await move(a, ...TEN, targetId)).toBe('OK');
     await proxy.untilHeld();
     proxy.releaseSome();
-    await until('the replica has some of it', async () => Number(await replica.ask('DBSIZE')) > 10);
+    await until('the replica has some of it', async () => (await keysIn(replica, TEN)) > 10);
     await b.end();
     expect((await untilOver(a)).get('state')).toBe('failed');
     expect(await replica.ask('CLUSTER', 'FAILOVER', 'TAKEOVER')).toBe('OK');

@@ -35,7 +35,7 @@ function runKeys(ctx: CommandContext): void {
   const filter: KeyFilter = { pattern: 1, type: undefined };
   const found: Ref[] = [];
   ctx.db.forEach((ref) => {
-    if (isLive(ctx, ref) && passes(ctx, ref, filter)) found.push(ref);
+    if (isLive(ctx, ref) && ctx.db.isVisible(ref) && passes(ctx, ref, filter)) found.push(ref);
   });
   replyKeys(ctx, found);
 }
@@ -47,7 +47,7 @@ function runScan(ctx: CommandContext): void {
   if (options === undefined) return;
   const refs: Ref[] = [];
   const next = takeScanSteps((at, visit) => ctx.db.scan(at, visit), cursor, options.count, refs);
-  const found = refs.filter((ref) => passes(ctx, ref, options));
+  const found = refs.filter((ref) => ctx.db.isVisible(ref) && passes(ctx, ref, options));
   ctx.reply.array(2);
   ctx.reply.bulkInteger(next);
   replyKeys(
@@ -73,6 +73,7 @@ function runRandomKey(ctx: CommandContext): void {
   for (let tries = 0; tries < RANDOM_TRIES; tries++) {
     const ref = ctx.db.randomRef();
     if (ref === 0) break;
+    if (!ctx.db.isVisible(ref)) continue;
     if (isLive(ctx, ref)) {
       const key = ctx.db.readKey(ref);
       return ctx.reply.view(key);
@@ -80,7 +81,23 @@ function runRandomKey(ctx: CommandContext): void {
     const key = keyCopy(ctx, ref);
     ctx.peekKey(ctx.db, key, 0, key.length);
   }
-  ctx.reply.nil();
+  replyFirstVisible(ctx);
+}
+
+/** Chance has not found any: nearly everything is hidden, or over. */
+function replyFirstVisible(ctx: CommandContext): void {
+  const { db } = ctx;
+  let found: Ref = 0;
+  let cursor = 0;
+  if (db.hidden !== undefined && db.visibleSize > 0) {
+    do {
+      cursor = db.scan(cursor, (ref) => {
+        if (isLive(ctx, ref) && db.isVisible(ref)) found = ref;
+      });
+    } while (found === 0 && cursor !== 0);
+  }
+  if (found === 0) return ctx.reply.nil();
+  ctx.reply.view(db.readKey(found));
 }
 
 export const walkCommands: readonly Command[] = [

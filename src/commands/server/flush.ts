@@ -119,6 +119,6 @@ export const dbSize = command({
   summary: 'Answers how many keys the selected database has.',
   tips: ['request_policy:all_shards', 'response_policy:agg_sum'],
   run(ctx) {
-    ctx.reply.integer(ctx.db.size);
+    ctx.reply.integer(ctx.db.visibleSize);
   },
 });

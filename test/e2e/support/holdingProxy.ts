@@ -15,6 +15,8 @@ export class HoldingProxy {
   holdAt: string | undefined;
   /** Whether answers get through on a connection whose requests were held and let go. */
   dropsAnswers = false;
+  /** Nothing gets through, and whoever comes is turned away. */
+  #isDown = false;
   readonly #server: Server;
   readonly #pairs = new Set<Pair>();
 
@@ -26,7 +28,10 @@ export class HoldingProxy {
   static start(port: () => number): Promise<HoldingProxy> {
     const server = createServer();
     const proxy = new HoldingProxy(server);
-    server.on('connection', (client) => proxy.#accept(client, connect(port(), '127.0.0.1')));
+    server.on('connection', (client) => {
+      if (proxy.#isDown) client.destroy();
+      else proxy.#accept(client, connect(port(), '127.0.0.1'));
+    });
     return new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(proxy)));
   }
 
@@ -98,8 +103,22 @@ export class HoldingProxy {
     }
   }
 
+  /** The way is cut, until it is {@link mend}ed. */
+  breakDown(): void {
+    this.#isDown = true;
+    this.#endAll();
+  }
+
+  mend(): void {
+    this.#isDown = false;
+  }
+
   close(): void {
     this.#server.close();
+    this.#endAll();
+  }
+
+  #endAll(): void {
     for (const { client, server } of [...this.#pairs]) {
       client.destroy();
       server.destroy();
