@@ -81,7 +81,11 @@ export async function startCluster(server: ClusterOwner): Promise<RunningCluster
       resumeWrites: () => server.clients.releaseWrites('failover'),
       log: (level, text) => server.log(level, text),
       stateChanged: () => undefined,
-      dropSlots: (slots) => dropper.drop(slots),
+      dropSlots: (slots) => {
+        dropper.drop(slots);
+        // The marks are to be in the files when we end.
+        setImmediate(() => replication.flush());
+      },
       configurationChanged: () => {
         dropper.ownersChanged();
         dropShardChannels(server);

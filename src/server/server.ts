@@ -127,6 +127,7 @@ export class Server implements ServerPort {
     this.slotMoves = new SlotMoves({
       executor: this.executor,
       running: () => this.#cluster,
+      flush: () => this.replication.flush(),
       refreshGates: () => this.refreshGates(),
       serveBlocked: () => this.clients.serveBlocked(),
     });

@@ -39,6 +39,8 @@ export interface SlotExportHost {
   readonly isStopped: boolean;
   /** Lets requests go on that were held back. */
   release(sessions: Iterable<Session>): void;
+  /** What was written goes to the files and replicas now. */
+  flush(): void;
 }
 
 export interface SlotExportOptions {
@@ -124,10 +126,11 @@ export class SlotExport {
 
   /** Should we end before we know whether the target has the slots, our files and our replica do not take the keys for the only ones. */
   #mark(): void {
-    const { executor, marks } = this.#host;
+    const { executor, flush, marks } = this.#host;
     const [db] = executor.server.store.databases;
     for (const slot of this.slots) if (db.slotKeyCount(slot) > 0) marks.add(db, executor, slot);
     this.isMarked = true;
+    flush();
   }
 
   #unmark(): void {
@@ -161,9 +164,9 @@ export class SlotExport {
       await sender.sendChanged();
       this.#check();
     }
+    this.#mark();
     // Not a moment lies between this check and FINISH.
     this.#check();
-    this.#mark();
     await this.#finish(link);
   }
 

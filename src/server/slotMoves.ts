@@ -35,6 +35,8 @@ export interface SlotMovesOwner {
   refreshGates(): void;
   /** Serves those who wait for keys that have changed. */
   serveBlocked(): void;
+  /** What was written goes to the files and replicas now. */
+  flush(): void;
   running(): ClusterParts | undefined;
 }
 
@@ -103,6 +105,8 @@ export class SlotMoves implements SlotMovesPort, SlotExportHost, SlotImportHost 
     this.#owner.serveBlocked();
     for (const session of sessions) setImmediate(() => session.transport.resume());
   };
+
+  flush = (): void => this.#owner.flush();
 
   /** Whether a copy of the slot is coming here. */
   isImporting(slot: number): boolean {
