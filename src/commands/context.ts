@@ -333,6 +333,8 @@ export interface PersistencePort {
   infoFields(): readonly (readonly [string, string | number])[];
   /** Whether data files are being loaded. */
   readonly loading: boolean;
+  /** Whether data is being loaded that will take the place of what is served meanwhile. */
+  readonly loadingAside: boolean;
   /** Bytes that wait to be written to the AOF. */
   readonly aofBufferBytes: number;
   /** Why {@link reloadAof} would find nothing to load; undefined when there is something. */

@@ -6,6 +6,7 @@ import {
   DENYOOM,
   LOADING,
   MAY_REPLICATE,
+  NO_ASYNC_LOADING,
   NO_AUTH,
   NO_MULTI,
   PROTECTED,
@@ -111,7 +112,8 @@ function replicaMay({ session, command }: Request): string | undefined {
     : "ERR Replica can't interact with the keyspace";
 }
 
-function dataLoaded({ loading, command }: Request): string | undefined {
+function dataLoaded({ loading, loadingAside, command }: Request): string | undefined {
+  if (loadingAside && (command.flags & NO_ASYNC_LOADING) !== 0) return errors.LOADING;
   return loading && (command.flags & LOADING) === 0 ? errors.LOADING : undefined;
 }
 

@@ -12,6 +12,7 @@ export interface Request {
   readonly nowMs: number;
   /** Data files are being read: only commands that may run meanwhile do. */
   readonly loading: boolean;
+  readonly loadingAside: boolean;
   readonly eviction: Eviction;
   /** What replication has against requests. */
   readonly replication: ReplicationGates;

@@ -82,6 +82,8 @@ export abstract class CommandScope implements CommandContext {
   dirty = 0;
   /** Data files are being read: only commands that may run meanwhile do. */
   loading = false;
+  /** Data is being loaded that will take the place of what is served meanwhile. */
+  loadingAside = false;
   /** This server follows a master, who alone says when a key is over: until then it is only hidden. */
   following = false;
   /** Clients may write although this server follows a master (`replica-read-only no`). */

@@ -7,7 +7,7 @@ export function persistenceSection(server: ServerPort): InfoFields {
   const { persistence } = server;
   const fields = new Map<string, string | number>([
     ['loading', persistence.loading ? 1 : 0],
-    ['async_loading', 0],
+    ['async_loading', persistence.loadingAside ? 1 : 0],
     ['current_cow_peak', 0],
     ['current_cow_size', 0],
     ['current_cow_size_age', 0],

@@ -5,50 +5,22 @@
  *   connect ─> connecting ─> handshake ─┬─ continue ───────────────────┬─> connected
  *      ^                                └─ full ─> sync (receive, load)┘        │
  *      └───────────────────────────────── whatever fails ──────────────────────┘
+ *
+ * A snapshot comes by way of a file, which is loaded when it is whole, or goes into memory as it comes (`repl-diskless-load`).
  */
 import type { MasterAddress, MasterFacts, MasterLinkState } from '../commands/replicationPort.js';
-import type { Config } from '../config/config.js';
-import type { Executor } from '../exec/executor.js';
 import { Session, type Transport } from '../exec/session.js';
 import { AofBuffer } from '../persistence/format/aofCommand.js';
+import { RdbFeed } from '../persistence/format/rdbFeed.js';
 import { Handshake, type HandshakeStep } from '../replication/core/handshake.js';
-import type { History } from '../replication/core/history.js';
 import { LineReader } from '../replication/core/lineReader.js';
 import { RdbTransfer } from '../replication/core/rdbTransfer.js';
 import { MasterSocket } from '../replication/io/masterSocket.js';
 import { MasterStream } from '../replication/io/masterStream.js';
 import { ReceivedFile } from '../replication/io/receivedFile.js';
 import { NOWHERE } from './aofReplay.js';
-
-export interface MasterLinkHost {
-  readonly executor: Executor;
-  readonly config: Config;
-  readonly history: History;
-  /** Where this server listens. */
-  readonly port: number;
-  newClientId(): number;
-  admit(session: Session): void;
-  dismiss(session: Session): void;
-  /** The state has changed: gates may open or close. */
-  changed(): void;
-  /** buf[from, to) of the stream was done. */
-  applied(buf: Uint8Array, from: number, to: number): void;
-  /** The data is about to be replaced by that of the master: nothing may go on from what was. */
-  abandonHistory(): void;
-  /** Loads the snapshot in place of all data. Answers why not; the data is then lost. */
-  load(file: string): Promise<string | undefined>;
-  /** The data is that of the master at this point. Answers the database that the stream goes on in. */
-  adoptHistory(id: string, offset: number): number;
-  /** The master goes on with our history under a new id. */
-  renameHistory(id: string): void;
-  /** The stream goes on from where it was. */
-  wentOn(): void;
-  /** How much of the stream up to this offset, which was applied, is on disk; undefined without an append-only file. */
-  onDisk(offset: number): number | undefined;
-  /** FAILOVER: PSYNC asks the other side to take over; answered when it has, or not. */
-  readonly failingOver: boolean;
-  failoverAnswered(accepted: boolean): void;
-}
+import { type LoadWay, loadWay } from './masterData.js';
+import type { MasterLinkHost } from './masterLinkHost.js';
 
 type Phase = 'handshake' | 'announce' | 'payload' | 'loading' | 'stream';
 
@@ -67,6 +39,9 @@ export class MasterLink {
   #coming = { id: '', offset: 0 };
   #transfer: RdbTransfer | undefined;
   #file: ReceivedFile | undefined;
+  /** What is loaded as it comes; the load goes on until it answers, even when the link is gone. */
+  #feed: RdbFeed | undefined;
+  #isFeeding = false;
   /** What of the stream came while the snapshot is loaded. */
   #rest: Buffer[] = [];
   #session: Session | undefined;
@@ -113,8 +88,12 @@ export class MasterLink {
   get silentMs(): number {
     if (this.state === 'connected') return this.#nowMs() - this.#lastIoMs;
     // Half loaded, we must not take the master's place.
-    if (this.#phase === 'loading') return Number.POSITIVE_INFINITY;
+    if (this.#isLoading && !this.#isKnown) return Number.POSITIVE_INFINITY;
     return this.#downSinceMs === 0 ? Number.POSITIVE_INFINITY : this.#nowMs() - this.#downSinceMs;
+  }
+
+  get #isLoading(): boolean {
+    return this.#phase === 'loading' || this.#isFeeding;
   }
 
   facts(): MasterFacts {
@@ -183,7 +162,8 @@ export class MasterLink {
     this.#hangUp();
     if (this.state === 'connected') this.#downSinceMs = this.#nowMs();
     this.#enter('connect');
-    if (reconnects && !this.#isStopped) this.connect();
+    // A load that is under way is told, and ends first.
+    if (reconnects && !this.#isStopped && !this.#isFeeding) this.connect();
   }
 
   #hangUp(): void {
@@ -193,6 +173,8 @@ export class MasterLink {
     this.#transfer = undefined;
     this.#file?.discard();
     this.#file = undefined;
+    this.#feed?.abort('The link to the master was lost');
+    this.#feed = undefined;
     this.#stream = undefined;
     const session = this.#session;
     if (session === undefined) return;
@@ -294,30 +276,70 @@ export class MasterLink {
     if (transfer === undefined) {
       return this.#fail(`Bad protocol from MASTER, expected the length of the snapshot but got '${line.slice(0, 64)}'`);
     }
+    const { history, executor } = this.#host;
+    const way = loadWay(executor, this.#isKnown && history.id === this.#coming.id);
     const how = transfer.hasMark ? 'streamed RDB from master with EOF' : `${transfer.totalBytes} bytes from master`;
-    this.#log('notice', `MASTER <-> REPLICA sync: receiving ${how} to disk`);
+    this.#log('notice', `MASTER <-> REPLICA sync: receiving ${how} ${way === 'file' ? 'to disk' : 'to parser'}`);
+    this.#transfer = transfer;
+    this.#phase = 'payload';
+    if (way !== 'file') return this.#beginFeed(transfer, way);
     try {
       this.#file = ReceivedFile.create(this.#host.config.values.dir, this.#host.executor.server.pid);
     } catch (error) {
       return this.#fail(`Opening the temp file needed for MASTER <-> REPLICA synchronization: ${String(error)}`);
     }
-    this.#transfer = transfer;
-    this.#phase = 'payload';
     this.#host.changed();
+  }
+
+  #beginFeed(transfer: RdbTransfer, way: LoadWay): void {
+    const feed = new RdbFeed(transfer.totalBytes);
+    feed.onHungry = () => this.#socket?.resume();
+    this.#feed = feed;
+    this.#isFeeding = true;
+    this.#log('notice', `MASTER <-> REPLICA sync: Loading DB in memory as it comes (${way})`);
+    const replacing = (): void => {
+      this.#isKnown = false;
+      this.#host.abandonHistory();
+    };
+    void this.#host.loadStream({ feed, way, replacing }).then((problem) => this.#fed(transfer, feed, problem));
+    this.#host.changed();
+  }
+
+  /** The load has ended, one way or the other. */
+  #fed(transfer: RdbTransfer, feed: RdbFeed, problem: string | undefined): void {
+    this.#isFeeding = false;
+    if (this.#isStopped) return;
+    // The link was lost, and nothing was left to do for it.
+    if (this.#feed !== feed) return this.connect();
+    this.#feed = undefined;
+    if (problem === undefined) return this.#loaded(transfer);
+    this.#fail(`Failed trying to load the MASTER synchronization DB from socket: ${problem}`);
   }
 
   #takePayload(buf: Buffer, from: number, to: number): number {
     const transfer = this.#transfer as RdbTransfer;
-    const file = this.#file as ReceivedFile;
+    const file = this.#file;
+    const feed = this.#feed;
     let end = to;
     try {
-      end = transfer.push(buf, from, to, (bytes) => file.write(bytes));
+      end = transfer.push(buf, from, to, (bytes) => (feed === undefined ? file?.write(bytes) : feed.push(bytes)));
     } catch (error) {
       this.#fail(`Write error to the DB dump file needed for MASTER <-> REPLICA synchronization: ${String(error)}`);
       return to;
     }
-    if (transfer.done) this.#loadFile(transfer, file);
+    if (feed !== undefined) this.#feedMore(transfer, feed);
+    else if (transfer.done && file !== undefined) this.#loadFile(transfer, file);
     return end;
+  }
+
+  #feedMore(transfer: RdbTransfer, feed: RdbFeed): void {
+    if (transfer.done) {
+      this.#phase = 'loading';
+      this.#rest = [];
+      feed.onHungry = () => undefined;
+      feed.end();
+    }
+    if (transfer.done || feed.isFull) this.#socket?.pause();
   }
 
   /** What follows the snapshot came with its end. */
@@ -344,6 +366,10 @@ export class MasterLink {
       return this.#fail(`Failed trying to load the MASTER synchronization DB from disk: ${problem}`);
     }
     file.keepAs(this.#host.config.values.dbfilename, (text) => this.#log('warning', text));
+    this.#loaded(transfer);
+  }
+
+  #loaded(transfer: RdbTransfer): void {
     this.#dbIndex = this.#host.adoptHistory(this.#coming.id, this.#coming.offset);
     this.#isKnown = true;
     this.#log('notice', 'MASTER <-> REPLICA sync: Finished with success');
@@ -427,14 +453,15 @@ export class MasterLink {
     const isLate = silentMs > this.#host.config.values['repl-timeout'] * 1000;
     switch (this.state) {
       case 'connect':
-        return this.connect();
+        return this.#isFeeding ? undefined : this.connect();
       case 'connected':
         if (isLate) return this.#fail('MASTER timeout: no data nor PING received...');
         return this.sendAck();
       case 'sync':
         // While we load, the master hears that we live.
-        if (this.#phase === 'loading') return this.#socket?.write('\n');
-        if (isLate) this.#fail('Timeout receiving bulk data from MASTER...');
+        if (this.#isLoading) this.#socket?.write('\n');
+        if (this.#phase !== 'loading' && isLate && this.#feed?.isFull !== true)
+          this.#fail('Timeout receiving bulk data from MASTER...');
         return;
       default:
         if (isLate) this.#fail('Timeout connecting to the MASTER...');

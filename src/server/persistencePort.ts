@@ -27,6 +27,9 @@ export function persistencePort(server: PersistentServer): PersistencePort {
     get loading() {
       return server.executor.loading;
     },
+    get loadingAside() {
+      return server.executor.loadingAside;
+    },
     reloadAof: () => server.reloadAof(),
     get lastSaveMs() {
       return server.rdb.lastSaveMs;

@@ -4,13 +4,15 @@ import path from 'node:path';
 import type { ReloadOptions } from '../commands/context.js';
 import type { Config } from '../config/config.js';
 import type { Executor } from '../exec/executor.js';
+import type { RdbFeed } from '../persistence/format/rdbFeed.js';
 import { RdbValues } from '../persistence/format/rdbValue.js';
 import type { LoadSnapshot } from '../persistence/io/aofLoader.js';
 import { nodeFileSystem } from '../persistence/io/fileSystem.js';
 import { isRefusal } from '../persistence/io/logSink.js';
-import { RdbLoader, type RdbSource } from '../persistence/io/rdbLoader.js';
+import { RdbLoader, type RdbLoaderOptions, type RdbSource } from '../persistence/io/rdbLoader.js';
 import { RdbBackgroundFile, type RdbSaveOptions, saveRdb } from '../persistence/io/rdbSaver.js';
 import { lfuInitial, lruSeconds } from '../store/accessClock.js';
+import type { Database } from '../store/database.js';
 import type { Snapshot, Snapshots } from './snapshots.js';
 
 /** After a failure save points wait so long. */
@@ -148,7 +150,7 @@ export class Rdb {
   /** Save points, a few times a second. */
   tick(): void {
     const { executor, config, snapshots } = this.#host;
-    if (this.saving || snapshots.running !== undefined || executor.loading) return;
+    if (this.saving || snapshots.running !== undefined || executor.loading || executor.loadingAside) return;
     const nowMs = this.#nowMs();
     if (!this.#isWell && nowMs - this.#lastTryMs <= RETRY_AFTER_MS) return;
     if (this.#isScheduled) {
@@ -232,6 +234,14 @@ export class Rdb {
     const loader = this.#open({ path: file, isPreamble: true, merging: false });
     if (loader === undefined) return `${file} does not exist`;
     return isRefusal(loader) ? loader.refused : this.#run(loader);
+  }
+
+  /** The same for what is still coming in, into databases of the caller's. */
+  loadStream(feed: RdbFeed, databases: readonly Database[]): Promise<string | undefined> {
+    const { store } = this.#host.executor.server;
+    return this.#run(
+      RdbLoader.ofStream(this.#loaderOptions({ databases, forgetAhead: () => store.forgetAhead() }), feed),
+    );
   }
 
   /** Loads the data file, if there is one. Answers why it cannot be loaded. `keeping`: also keys whose time is over. */
@@ -319,29 +329,30 @@ export class Rdb {
   }
 
   #open(source: RdbSource): ReturnType<typeof RdbLoader.open> {
+    return RdbLoader.open(this.#loaderOptions(this.#host.executor.server.store), source);
+  }
+
+  #loaderOptions(store: RdbLoaderOptions['store']): RdbLoaderOptions {
     const { executor, config } = this.#host;
     const { server } = executor;
     const nowMs = this.#nowMs();
     const isLfu = config.values['maxmemory-policy'].endsWith('lfu');
     const clockNow = lruSeconds(nowMs);
-    return RdbLoader.open(
-      {
-        files: nodeFileSystem,
-        clock: server.clock,
-        log: server.log.bind(server),
-        store: server.store,
-        values: this.#values,
-        summing: config.values.rdbchecksum,
-        sanitizing: config.values['sanitize-dump-payload'] === 'yes',
-        accessBits: (idleSeconds, frequency) => {
-          if (isLfu) return frequency < 0 ? lfuInitial(nowMs) : (lfuInitial(nowMs) & ~0xff) | frequency;
-          if (idleSeconds < 0) return clockNow;
-          // The clock is a ring; what is older than all of it is half of it old.
-          return idleSeconds > clockNow ? (clockNow + LRU_RANGE / 2) % LRU_RANGE : clockNow - idleSeconds;
-        },
+    return {
+      files: nodeFileSystem,
+      clock: server.clock,
+      log: server.log.bind(server),
+      store,
+      values: this.#values,
+      summing: config.values.rdbchecksum,
+      sanitizing: config.values['sanitize-dump-payload'] === 'yes',
+      accessBits: (idleSeconds, frequency) => {
+        if (isLfu) return frequency < 0 ? lfuInitial(nowMs) : (lfuInitial(nowMs) & ~0xff) | frequency;
+        if (idleSeconds < 0) return clockNow;
+        // The clock is a ring; what is older than all of it is half of it old.
+        return idleSeconds > clockNow ? (clockNow + LRU_RANGE / 2) % LRU_RANGE : clockNow - idleSeconds;
       },
-      source,
-    );
+    };
   }
 
   #tellProgress(): void {
@@ -387,16 +398,18 @@ export class Rdb {
     if (this.#loading === undefined) return [];
     const { loader, startMs, startUs } = this.#loading;
     const { loadedBytes, sizeBytes } = loader;
+    // A stream may not say how long it is: then the memory that its data took tells something.
+    const expectedBytes = sizeBytes === 0 ? loader.usedMemoryBytes : sizeBytes;
     const elapsedSeconds = (this.#host.executor.server.clock.monotonicUs() - startUs) / 1_000_000;
     return [
       ['loading_start_time', Math.floor(startMs / 1000)],
       ['loading_total_bytes', sizeBytes],
       ['loading_rdb_used_mem', loader.usedMemoryBytes],
       ['loading_loaded_bytes', loadedBytes],
-      ['loading_loaded_perc', ((loadedBytes / Math.max(1, sizeBytes)) * 100).toFixed(2)],
+      ['loading_loaded_perc', ((loadedBytes / Math.max(1, expectedBytes)) * 100).toFixed(2)],
       [
         'loading_eta_seconds',
-        loadedBytes === 0 ? 1 : Math.floor((elapsedSeconds * (sizeBytes - loadedBytes)) / loadedBytes),
+        loadedBytes === 0 ? 1 : Math.floor((elapsedSeconds * Math.max(0, expectedBytes - loadedBytes)) / loadedBytes),
       ],
     ];
   }

@@ -27,8 +27,9 @@ import { AckWaiters, INSTANCE_CHANGED } from './ackWaiters.js';
 import type { Aof } from './aof.js';
 import type { Clients } from './clients.js';
 import { DiskMarks } from './diskMarks.js';
-import { loadMasterData, noteMaster } from './masterData.js';
-import { MasterLink, type MasterLinkHost } from './masterLink.js';
+import { loadMasterData, loadStreamedData, noteMaster } from './masterData.js';
+import { MasterLink } from './masterLink.js';
+import type { MasterLinkHost } from './masterLinkHost.js';
 import { PlannedFailover } from './plannedFailover.js';
 import type { Rdb } from './rdb.js';
 import { Replicas } from './replicas.js';
@@ -438,6 +439,7 @@ export class Replication implements ReplicationPort {
         stream.close();
       },
       load: (file) => loadMasterData(this.#host, file),
+      loadStream: (data) => loadStreamedData(this.#host, data),
       adoptHistory: (id, offset) => {
         this.#history.adopt(id, offset);
         this.#openStream();

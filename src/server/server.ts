@@ -360,6 +360,7 @@ export class Server implements ServerPort {
     this.#options.logger.setRole(executor.following ? 'S' : 'M');
     executor.gated =
       executor.loading ||
+      executor.loadingAside ||
       !executor.moving.empty ||
       this.clients.paused ||
       executor.pause.activeAt(this.clock.nowMs()) ||

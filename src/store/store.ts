@@ -25,11 +25,15 @@ export class Store {
   /** Empties sparse pages; runs only when it is stepped. */
   readonly defragmenter: Defragmenter;
   private readonly memory: Memory;
+  private readonly random: Random;
+  private readonly clusterMode: boolean;
   /** The database whose index is looked after next. */
   private turn = 0;
 
   constructor(options: StoreOptions) {
     const { random, clusterMode } = options;
+    this.random = random;
+    this.clusterMode = clusterMode;
     const [k0, k1] = options.hashSeed ?? [random.nextU32(), random.nextU32()];
     this.memory = new Memory(k0, k1, clusterMode, options.maxSegments);
     const databases: Database[] = [];
@@ -101,6 +105,17 @@ export class Store {
   /** SWAPDB: the databases exchange their contents; the Database objects stay where they are. */
   swap(a: number, b: number): void {
     if (a !== b) this.databases[a].exchange(this.databases[b]);
+  }
+
+  /** Empty databases beside these, for data that may take their place: {@link adopt}, or clear them. */
+  spare(): Database[] {
+    const { memory, random, clusterMode } = this;
+    return this.databases.map(({ index }) => new Database(index, memory, random, clusterMode));
+  }
+
+  /** The databases exchange their contents with spare ones. */
+  adopt(spare: readonly Database[]): void {
+    for (const [i, database] of this.databases.entries()) database.exchange(spare[i]);
   }
 
   /** FLUSHALL. Does not look at the keys: memory is taken back as a whole. */

@@ -23,7 +23,8 @@ import { Log, wordsOf } from './support.js';
 export const DUMP = '/data/dump.rdb';
 export const NOW_MS = 1_700_000_000_000;
 const config = new Config({ directory: '/tmp', changeDirectory: (_, path) => ({ ok: true, path }) });
-const values = new RdbValues(config);
+export const rdbValues = new RdbValues(config);
+const values = rdbValues;
 
 export const FACTS: RdbFileFacts = {
   redisVersion: '7.2.4',

@@ -68,7 +68,7 @@ const configSet = command({
     }
     const error = ctx.server.config.set(pairs, {
       isLocal: isLocalAddress(ctx.client.peerAddress),
-      isLoading: ctx.server.persistence.loading,
+      isLoading: ctx.server.persistence.loading || ctx.server.persistence.loadingAside,
     });
     if (error === undefined) ctx.reply.ok();
     else ctx.reply.error(error);

@@ -21,7 +21,9 @@ export const replication = {
   /** Seconds to wait for more replicas before a transfer starts. */
   'repl-diskless-sync-delay': integer(5, 0, INT_MAX),
   'repl-diskless-sync-max-replicas': integer(0, 0, INT_MAX),
-  'repl-diskless-load': choice('disabled', ['disabled', 'on-empty-db', 'swapdb'], { flags: DENY_LOADING }),
+  'repl-diskless-load': choice('disabled', ['disabled', 'on-empty-db', 'swapdb', 'flush-before-load'], {
+    flags: DENY_LOADING,
+  }),
   /** Seconds. */
   'repl-ping-replica-period': integer(10, 1, INT_MAX, { aliases: ['repl-ping-slave-period'] }),
   /** Seconds. */

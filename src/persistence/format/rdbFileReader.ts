@@ -111,8 +111,9 @@ export class RdbFileReader {
   /** Reads up to the next thing that the caller has to know. Throws StoreFullError. */
   next(): number {
     const { input } = this;
-    if (!this.isPastHeader && !this.readHeader()) return BAD;
     if (this.isKeyDone) this.forgetKey();
+    input.mark();
+    if (!this.isPastHeader && !this.readHeader()) return BAD;
     for (;;) {
       input.settle();
       this.step = 'read-type';
@@ -124,6 +125,14 @@ export class RdbFileReader {
       if (input.failed) return this.bad();
       if (outcome !== undefined) return outcome;
     }
+  }
+
+  /** After BAD: whether the same may be read again, because only a part of it had come. */
+  retry(): boolean {
+    if (!this.input.rewind()) return false;
+    this.isPastHeader = this.input.offset > 0;
+    this.forgetKey();
+    return true;
   }
 
   private forgetKey(): void {

@@ -1,10 +1,11 @@
 /**
- * Loads an RDB file in slices of a few milliseconds, between which the event loop may run: the data file of a server, or what an
- * append-only file begins with. Nothing but what is being read is in memory beside the data.
+ * Loads an RDB file in slices of a few milliseconds, between which the event loop may run: the data file of a server, what an
+ * append-only file begins with, or what comes in from a master. Nothing but what is being read is in memory beside the data.
  */
 import type { Clock } from '../../base/clock.js';
-import type { Store } from '../../store/store.js';
+import type { Database } from '../../store/database.js';
 import { NO_EXPIRE, StoreFullError } from '../../store/types.js';
+import type { RdbFeed } from '../format/rdbFeed.js';
 import { RdbFileInput } from '../format/rdbFileInput.js';
 import {
   AUX,
@@ -19,6 +20,7 @@ import {
   shown,
 } from '../format/rdbFileReader.js';
 import { RdbPeek } from '../format/rdbPeek.js';
+import { RdbStreamInput } from '../format/rdbStreamInput.js';
 import type { RdbValues } from '../format/rdbValue.js';
 import { errorText, type FileSystem } from './fileSystem.js';
 import { type LogSink, type Refusal, refuse } from './logSink.js';
@@ -27,7 +29,7 @@ export interface RdbLoaderOptions {
   readonly files: FileSystem;
   readonly clock: Clock;
   readonly log: LogSink;
-  readonly store: Store;
+  readonly store: { readonly databases: readonly Database[]; forgetAhead(): void };
   readonly values: RdbValues;
   /** `rdbchecksum` */
   readonly summing: boolean;
@@ -63,12 +65,20 @@ const LEFT_OUT_SUFFIX = '.left-out';
 /** So many of the things that were left out are told one by one. */
 const LEFT_OUT_TOLD = 100;
 
+/** A slice has read all that has come so far. */
+const STARVED = 'starved';
+
+const STREAM = 'the stream of the master';
+
 /** One a file. */
 export class RdbLoader {
+  /** 0 when nobody knows. */
   readonly sizeBytes: number;
   readonly #options: RdbLoaderOptions;
   readonly #source: RdbSource;
-  readonly #fd: number;
+  /** Undefined for what comes from a socket. */
+  readonly #fd: number | undefined;
+  readonly #stream: { readonly feed: RdbFeed; readonly input: RdbStreamInput } | undefined;
   readonly #input: RdbFileInput;
   readonly #reader: RdbFileReader;
   readonly #startMs: number;
@@ -80,18 +90,26 @@ export class RdbLoader {
   /** File offset up to which keys have been looked for ahead. */
   #peekedTo = 0;
 
-  private constructor(options: RdbLoaderOptions, source: RdbSource, fd: number) {
-    const { files } = options;
+  private constructor(options: RdbLoaderOptions, source: RdbSource, from: number | RdbFeed) {
+    const { files, summing, chunkBytes } = options;
+    const chunks = chunkBytes === undefined ? {} : { chunkBytes };
     this.#options = options;
     this.#source = source;
-    this.#fd = fd;
-    this.sizeBytes = files.size(fd);
-    this.#input = new RdbFileInput({
-      readBytes: (buf, offset, length, position) => files.read(fd, buf, offset, length, position),
-      sizeBytes: this.sizeBytes,
-      summing: options.summing,
-      ...(options.chunkBytes === undefined ? {} : { chunkBytes: options.chunkBytes }),
-    });
+    if (typeof from === 'number') {
+      this.#fd = from;
+      this.sizeBytes = files.size(from);
+      this.#input = new RdbFileInput({
+        readBytes: (buf, offset, length, position) => files.read(from, buf, offset, length, position),
+        sizeBytes: this.sizeBytes,
+        summing,
+        ...chunks,
+      });
+    } else {
+      this.sizeBytes = from.totalBytes;
+      const input = new RdbStreamInput(from, { summing, ...chunks });
+      this.#input = input;
+      this.#stream = { feed: from, input };
+    }
     this.#input.sanitizing = options.sanitizing;
     this.#reader = new RdbFileReader(this.#input, options.values, options.store.databases);
     this.#startMs = options.clock.nowMs();
@@ -108,6 +126,11 @@ export class RdbLoader {
         `Fatal error: can't open the RDB file ${source.path} for reading: ${errorText(error)}`,
       );
     }
+  }
+
+  /** Loads what comes in from a master. Keys whose time is over stay until it says that they are gone. */
+  static ofStream(options: RdbLoaderOptions, feed: RdbFeed): RdbLoader {
+    return new RdbLoader(options, { path: STREAM, isPreamble: true, merging: false }, feed);
   }
 
   /** How much of the file has been read. */
@@ -135,12 +158,22 @@ export class RdbLoader {
     try {
       for (;;) {
         const outcome = this.#slice(this.#options.clock.monotonicUs() + SLICE_US);
-        if (outcome !== undefined) return outcome;
+        if (outcome === STARVED) await this.#stream?.feed.more(this.#stream.input.markedAt);
+        else if (outcome !== undefined) return await this.#afterwards(outcome);
         await pause();
       }
     } finally {
       this.#close();
     }
+  }
+
+  /** A stream is whole when its end has come as well, and nothing else. */
+  async #afterwards(outcome: RdbLoaded | Refusal): Promise<RdbLoaded | Refusal> {
+    const feed = this.#stream?.feed;
+    if (feed === undefined || 'refused' in outcome) return outcome;
+    await feed.untilEnd();
+    if (feed.problem !== undefined) return this.#refuse(feed.problem, outcome.endAt);
+    return feed.endAt === outcome.endAt ? outcome : this.#refuse('There is more than one RDB file', outcome.endAt);
   }
 
   /** Loads it all before it returns. */
@@ -153,11 +186,14 @@ export class RdbLoader {
   }
 
   /** Loads keys until it is that late, and one run of them at least. Undefined: there is more. */
-  #slice(untilUs: number): RdbLoaded | Refusal | undefined {
+  #slice(untilUs: number): RdbLoaded | Refusal | typeof STARVED | undefined {
     const { clock, store } = this.#options;
     // Requests may have come in between.
     store.forgetAhead();
     this.#peekedTo = 0;
+    const feed = this.#stream?.feed;
+    if (feed?.problem !== undefined) return this.#refuse(feed.problem, this.#input.offset);
+    this.#stream?.input.goOn();
     try {
       do {
         for (let i = 0; i < KEYS_PER_CLOCK_READ; i++) {
@@ -189,7 +225,7 @@ export class RdbLoader {
     db.fetchAhead(peek.buf, peek.start, peek.end, 0, 1, peek.count);
   }
 
-  #step(): RdbLoaded | Refusal | undefined {
+  #step(): RdbLoaded | Refusal | typeof STARVED | undefined {
     const reader = this.#reader;
     const { store } = this.#options;
     switch (reader.next()) {
@@ -216,7 +252,7 @@ export class RdbLoader {
         return this.#end();
       default:
         // BAD
-        return this.#refuse(reader.fullProblem, reader.problemAt);
+        return reader.retry() ? STARVED : this.#refuse(reader.fullProblem, reader.problemAt);
     }
   }
 
@@ -231,7 +267,7 @@ export class RdbLoader {
   #leaveOut(what: string): Refusal | undefined {
     const { log, files } = this.#options;
     const { path } = this.#source;
-    if (this.#leftOut++ === 0) {
+    if (this.#leftOut++ === 0 && this.#fd !== undefined) {
       try {
         files.link(path, path + LEFT_OUT_SUFFIX);
       } catch (error) {
@@ -270,7 +306,7 @@ export class RdbLoader {
     if (this.#reader.checksum === 'not computed') {
       log('notice', 'RDB file was saved with checksum disabled: no check performed.');
     }
-    if (this.#leftOut > 0) {
+    if (this.#leftOut > 0 && this.#fd !== undefined) {
       const kept = `The file stays as ${this.#source.path}${LEFT_OUT_SUFFIX} until you remove it`;
       log('warning', `Things left out of what was loaded, as told above: ${this.#leftOut}. ${kept}`);
     }
@@ -300,8 +336,10 @@ export class RdbLoader {
   }
 
   #refuse(problem: string, at: number): Refusal {
+    const { log } = this.#options;
+    if (this.#fd === undefined) return refuse(log, `${problem} (${STREAM}, byte ${at})`);
     return refuse(
-      this.#options.log,
+      log,
       `${problem} (file ${this.#source.path}, byte ${at} of ${this.sizeBytes}). Nothing in the file was changed; ` +
         `'shoal-check rdb ${this.#source.path}' tells more about it.`,
     );
@@ -309,6 +347,6 @@ export class RdbLoader {
 
   #close(): void {
     for (const db of this.#options.store.databases) db.expect(0);
-    this.#options.files.close(this.#fd);
+    if (this.#fd !== undefined) this.#options.files.close(this.#fd);
   }
 }
