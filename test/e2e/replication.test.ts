@@ -162,13 +162,17 @@ describe.each(PAIRS)('a %s master with a %s replica', (masterKind, replicaKind) 
   });
 
   test.each([
-    ['yes', 'sockets'],
-    ['no', 'a file'],
-  ])('copies the data (diskless %s: by way of %s) and every write after it', async (diskless) => {
+    ['yes', 'disabled'],
+    ['no', 'disabled'],
+    ['yes', 'swapdb'],
+    ['no', 'swapdb'],
+    ['yes', 'on-empty-db'],
+  ])('copies the data (diskless sync %s, load %s) and every write after it', async (diskless, load) => {
     await master.call('CONFIG', 'SET', 'repl-diskless-sync', diskless);
+    await replica.call('CONFIG', 'SET', 'repl-diskless-load', load);
     const random = new Prng(1);
     await write(master, random, 2000);
-    await replica.call('SET', 'mine', 'goes away');
+    if (load !== 'on-empty-db') await replica.call('SET', 'mine', 'goes away');
     await replica.follow(master.server.port);
     await expectSame(master, replica);
     await write(master, random, 2000);
