@@ -10,8 +10,8 @@ import { isMark, type SlotMarks } from './slotMarks.js';
 export interface HiddenSlotsOptions {
   readonly db: Database;
   readonly marks: SlotMarks;
-  /** Slots of which a copy is coming here. */
-  importing(): Iterable<ReadonlySet<number>>;
+  /** Copies of their slots are coming here. */
+  readonly imports: ReadonlyMap<unknown, { readonly slots: ReadonlySet<number> }>;
   /** Slots that are being emptied. */
   dropping(): ReadonlySet<number>;
   /** Slots of ours that have marks, as far as we have set them. */
@@ -44,9 +44,9 @@ export class HiddenSlots implements HiddenKeys {
 
   count(): number {
     if (this.#isNothing()) return 0;
-    const { db, marks, importing, dropping, leaving, isServed } = this.#options;
+    const { db, marks, imports, dropping, leaving, isServed } = this.#options;
     const slots = new Set([...this.#copies, ...dropping(), ...(leaving() ?? [])]);
-    for (const each of importing()) for (const slot of each) slots.add(slot);
+    for (const each of imports.values()) for (const slot of each.slots) slots.add(slot);
     let count = 0;
     for (const slot of slots) {
       if (!isServed(slot)) count += db.slotKeyCount(slot);
@@ -67,10 +67,8 @@ export class HiddenSlots implements HiddenKeys {
 
   /** Nearly always: nothing moves. */
   #isNothing(): boolean {
-    const { importing, dropping, leaving } = this.#options;
-    if (this.#copies.size > 0 || dropping().size > 0 || leaving() !== undefined) return false;
-    for (const _ of importing()) return false;
-    return true;
+    const { imports, dropping, leaving } = this.#options;
+    return imports.size === 0 && this.#copies.size === 0 && dropping().size === 0 && leaving() === undefined;
   }
 
   #isHidden(slot: number): boolean {
@@ -79,7 +77,7 @@ export class HiddenSlots implements HiddenKeys {
   }
 
   #isImporting(slot: number): boolean {
-    for (const each of this.#options.importing()) if (each.has(slot)) return true;
+    for (const each of this.#options.imports.values()) if (each.slots.has(slot)) return true;
     return false;
   }
 

@@ -357,7 +357,9 @@ export class Rdb {
 
   #tellProgress(): void {
     const [, total, , loaded, percent, eta] = this.#loadingFields().map(([, value]) => value);
-    this.#log('notice', `Loading ${this.file}: ${percent}% (${loaded} of ${total} bytes), about ${eta} seconds left`);
+    const bytes = total === 0 ? `${loaded}` : `${loaded} of ${total}`;
+    const name = this.#loading?.loader.name;
+    this.#log('notice', `Loading ${name}: ${percent}% (${bytes} bytes), about ${eta} seconds left`);
   }
 
   // ---------------------------------------------------------------- INFO

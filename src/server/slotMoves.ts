@@ -62,7 +62,7 @@ export class SlotMoves implements SlotMovesPort, SlotExportHost, SlotImportHost 
     this.#hidden = new HiddenSlots({
       db,
       marks: this.marks,
-      importing: () => this.#importing(),
+      imports: this.#imports,
       dropping: () => owner.running()?.dropper.slots ?? NONE,
       leaving: () => (this.#running?.isMarked === true ? this.#running.slots : undefined),
       isServed: (slot) => {
@@ -71,10 +71,6 @@ export class SlotMoves implements SlotMovesPort, SlotExportHost, SlotImportHost 
       },
     });
     db.hidden = this.#hidden;
-  }
-
-  *#importing(): Iterable<ReadonlySet<number>> {
-    for (const { slots } of this.#imports.values()) yield slots;
   }
 
   get executor(): Executor {

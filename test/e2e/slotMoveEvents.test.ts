@@ -31,7 +31,8 @@ async function shown(node: ClusterNode, test: TestContext): Promise<string[]> {
     ['RANDOMKEY'],
     ['DBSIZE'],
   ]);
-  return [keys, scanned, random, size].map((reply) => JSON.stringify(reply));
+  const keyspace = /keys=\d+/.exec(await node.ask('INFO', 'keyspace'))?.[0];
+  return [keys, scanned, random, keyspace, size].map((reply) => JSON.stringify(reply));
 }
 
 describe.concurrent('keys that nobody can reach', () => {

@@ -60,6 +60,11 @@ export class RdbFileInput extends RdbInput {
     return this.failed ? 0 : this.sizeBytes - this.origin - this.at;
   }
 
+  /** Bytes that may follow, come or not. */
+  get ahead(): number {
+    return this.left;
+  }
+
   override fail(): void {
     if (!this.failed) this.failedAt = this.origin + this.at;
     super.fail();

@@ -237,7 +237,7 @@ export class RdbFileReader {
     const keys = input.number();
     // How many of them expire.
     input.number();
-    this.expectedKeys = Math.min(keys, Math.floor(input.left / KEY_BYTES_MIN));
+    this.expectedKeys = Math.min(keys, Math.floor(input.ahead / KEY_BYTES_MIN));
     return SIZE;
   }
 

@@ -12,6 +12,9 @@ export interface RdbStreamInputOptions {
   readonly chunkBytes?: number;
 }
 
+/** What a stream of unknown length is believed to hold when it announces keys: 16 Mi of the smallest. */
+const BELIEVED_BYTES = 48 * 1024 * 1024;
+
 export class RdbStreamInput extends RdbFileInput {
   readonly #feed: RdbFeed;
   readonly #sum: Crc64 | undefined;
@@ -27,6 +30,11 @@ export class RdbStreamInput extends RdbFileInput {
     });
     this.#feed = feed;
     this.#sum = summing ? new Crc64() : undefined;
+  }
+
+  override get ahead(): number {
+    const { totalBytes } = this.#feed;
+    return totalBytes === 0 ? BELIEVED_BYTES : Math.max(0, totalBytes - this.offset);
   }
 
   /** Where the key begins that is being read. */

@@ -133,6 +133,11 @@ export class RdbLoader {
     return new RdbLoader(options, { path: STREAM, isPreamble: true, merging: false }, feed);
   }
 
+  /** What is being loaded, in words. */
+  get name(): string {
+    return this.#source.path;
+  }
+
   /** How much of the file has been read. */
   get loadedBytes(): number {
     return this.#input.offset;
