@@ -1,6 +1,6 @@
 /** Atomic moves of slots: what clients see of them, and what other commands and memory limits do to them. */
 import { describe, expect, it } from 'vitest';
-import type { ClusterNode, TestContext } from './support/cluster.js';
+import { type ClusterNode, type TestContext, untilState } from './support/cluster.js';
 import { until } from './support/daemon.js';
 import {
   clientOf,
@@ -12,6 +12,7 @@ import {
   move,
   moved,
   moves,
+  ON_DISK,
   PATIENCE_MS,
   replicaOf,
   stopIn,
@@ -135,6 +136,40 @@ describe.concurrent('what else may happen to a move', () => {
     expect(await a.ask('CLUSTER', 'SETSLOT', '5', 'STABLE')).toBe('OK');
     await moved(a, ...TEN, b);
     expect(await b.ask('GET', KEY)).toBe('value');
+  });
+
+  it('all of them are cancelled, also those that wait for their turn', LONG, async (test) => {
+    const [a, b, proxy] = await heldPair(test);
+    await stopIn('copying', a, b, proxy);
+    expect(await move(a, 20, 29, await b.id())).toBe('OK');
+    expect(await a.ask('CLUSTER', 'CANCELSLOTMIGRATIONS', 'ALL')).toBe('OK');
+    await untilOver(a);
+    await until('both are over', async () => {
+      return (await moves(a)).every((each) => each.get('state') === 'cancelled');
+    });
+    await isEmpty(b);
+    proxy.release();
+    await moved(a, 0, 29, b);
+    expect(await b.ask('GET', KEY)).toBe('value');
+  });
+
+  it('the source is killed while a large value arrives', LONG, async (test) => {
+    const [a, b, proxy] = await heldPair(test, ON_DISK);
+    const client = await clientOf(test, a);
+    const fields = Array.from({ length: 40_000 }, (_, i) => ['HSET', `{${KEY}}:large`, `field:${i}`, 'x'.repeat(50)]);
+    await client.pipeline(fields);
+    proxy.holdAt = `{${KEY}}:large`;
+    expect(await move(a, ...TEN, await b.id())).toBe('OK');
+    await proxy.untilHeld();
+    proxy.releaseSome();
+    await a.end();
+    await a.start();
+    await untilState([a, b], 'ok');
+    await isEmpty(b);
+    expect(await a.ask('HLEN', `{${KEY}}:large`)).toBe('40000');
+    proxy.release();
+    await moved(a, ...TEN, b);
+    expect(await b.ask('HLEN', `{${KEY}}:large`)).toBe('40000');
   });
 
   it.for(['copying', 'waiting-for-owner'] as const)(
