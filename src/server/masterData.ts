@@ -68,7 +68,7 @@ export async function loadStreamedData(host: MasterDataHost, data: StreamedData)
     executor.tracking.flushed();
     executor.ownExpires.clear();
   }
-  for (const db of spare) db.clear();
+  for (const db of spare) db.dispose();
   executor.endBatch();
   executor[mark] = false;
   if (problem === undefined) {

@@ -316,6 +316,13 @@ export class Database extends Keyspace {
     this.memory.discardIfDead();
   }
 
+  /** Gives up a spare database with all that it has. It is of no use afterwards. */
+  dispose(): void {
+    this.clear();
+    this.memory.pool.bytesUsed -= this.slots?.bytesUsed ?? 0;
+    this.slots = undefined;
+  }
+
   /** A snapshot still takes the entries: their memory is given back when it has. */
   private buryAfterCut(dead: Table, cut: Cut): void {
     const { onEnd } = cut;

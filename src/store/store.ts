@@ -107,7 +107,7 @@ export class Store {
     if (a !== b) this.databases[a].exchange(this.databases[b]);
   }
 
-  /** Empty databases beside these, for data that may take their place: {@link adopt}, or clear them. */
+  /** Empty databases beside these, for data that may take their place ({@link adopt}). To be disposed of in the end. */
   spare(): Database[] {
     const { memory, random, clusterMode } = this;
     return this.databases.map(({ index }) => new Database(index, memory, random, clusterMode));
