@@ -6,7 +6,7 @@
  * between other work; meanwhile each further request of the batch makes as much room as the one before has taken, so
  * memory does not grow, unless even that takes longer than a few slices. Requests are refused only when nothing can be evicted.
  */
-import { copyOf } from '../base/copy.js';
+import { SavedRange } from '../base/copy.js';
 import type { ServerPort } from '../commands/context.js';
 import type { Values } from '../config/directives.js';
 import type { ReplyWriter } from '../resp/replyWriter.js';
@@ -27,6 +27,8 @@ const BATCH_SLICES_MAX = 4;
 const KEYS_PER_CLOCK_READ = 8;
 /** So often chance may find only keys that must stay before there is no room. */
 const FRUITLESS_MAX = 50;
+/** One look for victims serves so many evictions: their waits for memory overlap, which are most of what an eviction takes. */
+const EVICTIONS_PER_LOOK = 4;
 /** Buckets of cleared tables that are freed in place of one key. */
 const RECLAIM_UNITS = 8;
 
@@ -41,8 +43,8 @@ export interface EvictionHost {
   readonly pause: PauseState;
   readonly latency: LatencyMonitor;
   readonly reply: ReplyWriter;
-  /** Removes an entry for good and tells everybody. */
-  evict(db: Database, ref: Ref, key: Uint8Array): void;
+  /** Removes an entry, whose key is buf[start, end), for good and tells everybody. The range must not be store memory. */
+  evict(db: Database, ref: Ref, buf: Uint8Array, start: number, end: number): void;
 }
 
 export class Eviction {
@@ -62,6 +64,7 @@ export class Eviction {
 
   readonly #host: EvictionHost;
   readonly #pool = new EvictionPool();
+  readonly #key = new SavedRange();
   #limitBytes = 0;
   #policy: Policy = 'noeviction';
   /** Keys with an expire time are the only ones to be evicted. */
@@ -70,6 +73,8 @@ export class Eviction {
   #sliceUs = 0;
   #nowMs = 0;
   #nextDb = 0;
+  /** So many evictions take their victims from the pool as it is. */
+  #looksSpared = 0;
   /** Time that this batch of requests has spent on evictions. */
   #spentUs = 0;
   /** What memory was down to when the time of the batch was used up. */
@@ -238,7 +243,10 @@ export class Eviction {
   #evictLeastUseful(): boolean {
     const { databases } = this.#host.server.store;
     const pool = this.#pool;
-    for (let tries = 0; tries < FRUITLESS_MAX && this.#fillPool(); tries++) {
+    if (this.#looksSpared > 0) this.#looksSpared--;
+    else if (!this.#fillPool()) return false;
+    let looksLeft = FRUITLESS_MAX;
+    do {
       while (pool.take()) {
         const { ref, score } = pool;
         const db = databases[pool.database];
@@ -247,18 +255,19 @@ export class Eviction {
         if (this.#score(db, ref) < score || !db.mayGo(ref)) continue;
         return this.#remove(db, ref);
       }
-    }
+    } while (--looksLeft > 0 && this.#fillPool());
     return false;
   }
 
-  /** Looks at some more keys of each database. False when there is none that could be evicted. */
+  /** Looks at some more keys of each database, enough for several evictions. False when there is none that could be evicted. */
   #fillPool(): boolean {
+    this.#looksSpared = EVICTIONS_PER_LOOK - 1;
     const pool = this.#pool;
     const { server } = this.#host;
     let seen = 0;
     for (const db of server.store.databases) {
       if ((this.#expiring ? db.expires : db.size) === 0) continue;
-      const found = db.sample(this.#samples, this.#expiring);
+      const found = db.sample(this.#samples * EVICTIONS_PER_LOOK, this.#expiring);
       // From a random one on: among equals the first is kept, and a bucket's first places are where new keys go.
       let at = server.random.below(Math.max(1, found));
       for (let i = 0; i < found; i++) {
@@ -279,8 +288,8 @@ export class Eviction {
   }
 
   #remove(db: Database, ref: Ref): true {
-    const key = db.readKey(ref);
-    this.#host.evict(db, ref, copyOf(key.buf, key.start, key.end));
+    const length = this.#key.save(db.readKey(ref));
+    this.#host.evict(db, ref, this.#key.buf, 0, length);
     return true;
   }
 }

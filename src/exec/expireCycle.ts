@@ -2,7 +2,7 @@
  * Reclaims keys whose time is over without waiting for somebody to touch them, in slices so short that no client notices:
  * a slice runs at most SLICE_US, and slices together take at most a quarter of the time (more with active-expire-effort).
  */
-import { copyOf } from '../base/copy.js';
+import { SavedRange } from '../base/copy.js';
 import type { Executor } from './executor.js';
 
 const SLICE_US = 800;
@@ -10,6 +10,7 @@ const KEYS_PER_CLOCK_READ = 32;
 
 export class ExpireCycle {
   readonly #executor: Executor;
+  readonly #key = new SavedRange();
   #lastDb = 0;
 
   constructor(executor: Executor) {
@@ -41,9 +42,8 @@ export class ExpireCycle {
         const ref = db.nextExpired(nowMs);
         if (ref === 0 && !db.expiryBehind(nowMs)) break;
         if (ref !== 0) {
-          const key = db.readKey(ref);
-          const copy = copyOf(key.buf, key.start, key.end);
-          this.#executor.expire(db, ref, copy, 0, copy.length);
+          const length = this.#key.save(db.readKey(ref));
+          this.#executor.expire(db, ref, this.#key.buf, 0, length);
         }
         if (++work % KEYS_PER_CLOCK_READ === 0 && server.clock.monotonicUs() - startUs > SLICE_US) {
           server.stats.expiredTimeCapReached++;

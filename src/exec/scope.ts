@@ -265,17 +265,17 @@ export abstract class CommandScope implements CommandContext {
   }
 
   /** The same for an entry that has to make room. */
-  evict(db: Database, ref: Ref, key: Uint8Array): void {
+  evict(db: Database, ref: Ref, buf: Uint8Array, start: number, end: number): void {
     const beganUs = this.latency.begin();
     db.delete(ref);
     this.latency.end('eviction-del', beganUs);
     this.server.stats.evictedKeys++;
-    if (!this.watches.empty) this.watches.touched(db, key, 0, key.length, false);
-    if (!this.blocking.empty) this.blocking.signal(db, key, 0, key.length);
-    if (this.tracking.active) this.tracking.changed(key, 0, key.length, true);
-    this.notify(db, key, 0, key.length, EVENT_EVICTED, 'evicted');
+    if (!this.watches.empty) this.watches.touched(db, buf, start, end, false);
+    if (!this.blocking.empty) this.blocking.signal(db, buf, start, end);
+    if (this.tracking.active) this.tracking.changed(buf, start, end, true);
+    this.notify(db, buf, start, end, EVENT_EVICTED, 'evicted');
     const verb = this.server.config.values['lazyfree-lazy-eviction'] ? 'UNLINK' : 'DEL';
-    if (this.propagation.active) this.propagation.feed(db.index, ArgVector.from([verb, key]));
+    if (this.propagation.active) this.propagation.feed(db.index, ArgVector.from([verb, buf.subarray(start, end)]));
   }
 
   /** Tells watchers, AOF and replicas of a key that the server itself removed. */

@@ -58,7 +58,7 @@ const NEAREST_LOOKS = 16;
 export class Database extends Keyspace {
   /** Cluster mode: what lies here that belongs to others. */
   hidden: HiddenKeys | undefined;
-  private readonly sampler = new Sampler();
+  private readonly sampler = new Sampler(this.words);
   private readonly isExpiring = (ref: Ref): boolean => (this.word1(ref) & EXPIRES) !== 0;
 
   /** How many keys there are that clients can reach. */

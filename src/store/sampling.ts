@@ -11,11 +11,14 @@
 import type { Random } from '../base/prng.js';
 import { CHUNK_SHIFT, INDEX_MASK, PLACES, REFS } from './buckets.js';
 import type { ExpiryWheel } from './expiry.js';
+import { SEGMENT_SHIFT, UNIT_MASK } from './segments.js';
 import type { Table } from './table.js';
 import type { Ref } from './types.js';
 
 /** Expiring entries are rare when less than one in so many entries is one. */
 const RARE = 16;
+/** Random buckets are loaded together: their waits for memory overlap (see fetching.ts). */
+const BUCKETS_AT_ONCE = 4;
 /** Random places that are tried before the nearest entry is taken instead. */
 const ATTEMPTS = 200;
 
@@ -52,6 +55,15 @@ export class Sampler {
   /** Entries found last; only the first so many as the finding method answered. */
   readonly found: Ref[] = [];
   private readonly chain: Ref[] = [];
+  private readonly buckets = new Int32Array(BUCKETS_AT_ONCE);
+  private readonly words: readonly Int32Array[];
+  /** Of no use but to keep the compiler from dropping loads. */
+  private fetched = 0;
+
+  /** `words` is the arena's memory. */
+  constructor(words: readonly Int32Array[]) {
+    this.words = words;
+  }
 
   /**
    * Puts about `wanted` entries into {@link found}: all of the last bucket, or fewer when there are hardly more; some of them
@@ -60,11 +72,14 @@ export class Sampler {
   any(table: Table, wanted: number, random: Random): number {
     if (table.count === 0) return 0;
     let length = 0;
-    for (let looks = wanted; looks > 0 && length < wanted; looks--) {
-      const inBucket = table.copyChain(random.below(table.bucketCount), this.chain);
-      for (let i = 0; i < inBucket; i++) this.found[length++] = this.chain[i];
+    for (let looks = wanted; looks > 0 && length < wanted; looks -= BUCKETS_AT_ONCE) {
+      this.drawBuckets(table, random);
+      for (let i = 0; i < BUCKETS_AT_ONCE && length < wanted; i++) {
+        length = table.copyChain(this.buckets[i], this.found, length);
+      }
     }
     if (length === 0) this.found[length++] = randomEntry(table, random);
+    this.fetch(length);
     return length;
   }
 
@@ -82,5 +97,27 @@ export class Sampler {
       }
     }
     return length > 0 ? length : wheel.sample(this.found, wanted, random);
+  }
+
+  private drawBuckets({ bucketCount, chunks }: Table, random: Random): void {
+    const { buckets } = this;
+    let sum = 0;
+    for (let i = 0; i < BUCKETS_AT_ONCE; i++) {
+      const index = random.below(bucketCount);
+      buckets[i] = index;
+      sum ^= chunks[index >>> CHUNK_SHIFT][(index & INDEX_MASK) << 4];
+    }
+    this.fetched ^= sum;
+  }
+
+  /** The first words of what was found, which everybody wants to know, are waited for all at once. */
+  private fetch(length: number): void {
+    const { found, words } = this;
+    let sum = 0;
+    for (let i = 0; i < length; i++) {
+      const ref = found[i];
+      sum ^= words[ref >>> SEGMENT_SHIFT][(ref & UNIT_MASK) << 1];
+    }
+    this.fetched ^= sum;
   }
 }
