@@ -4,7 +4,8 @@
  * Asked before every request while a limit is set. When memory is over it, keys are evicted at once, but for no longer than
  * maxmemory-eviction-tenacity allows (0.5 ms by default) a batch of requests. What is left to do then goes on in slices
  * between other work; meanwhile each further request of the batch makes as much room as the one before has taken, so
- * memory does not grow, unless even that takes longer than a few slices. Requests are refused only when nothing can be evicted.
+ * memory does not grow. A batch that has spent two slices goes on without, as long as memory has not grown far by that: code that
+ * runs for the first time is some fifty times slower. Requests are refused only when nothing can be evicted.
  */
 import { SavedRange } from '../base/copy.js';
 import type { ServerPort } from '../commands/context.js';
@@ -22,8 +23,10 @@ export const ROOM = 0;
 /** Over the limit, and nothing can be evicted. */
 export const NO_ROOM = 1;
 
-/** A batch never evicts for longer than so many slices: code that runs for the first time is some fifty times slower. */
-const BATCH_SLICES_MAX = 4;
+/** A batch does not evict for longer than so many slices ... */
+const BATCH_SLICES_MAX = 2;
+/** ... unless memory has grown by so much while it was over the limit. */
+const GROWTH_MAX_BYTES = 1 << 20;
 const KEYS_PER_CLOCK_READ = 8;
 /** So often chance may find only keys that must stay before there is no room. */
 const FRUITLESS_MAX = 50;
@@ -79,6 +82,8 @@ export class Eviction {
   #spentUs = 0;
   /** What memory was down to when the time of the batch was used up. */
   #floorBytes = 0;
+  /** The least memory since it has been over the limit. */
+  #leastBytes = Number.POSITIVE_INFINITY;
 
   constructor(host: EvictionHost) {
     this.#host = host;
@@ -131,7 +136,9 @@ export class Eviction {
       this.#endExceeded();
       return ROOM;
     }
-    if (this.#spentUs >= this.#sliceUs * BATCH_SLICES_MAX) {
+    const bytes = this.usedBytes;
+    if (bytes < this.#leastBytes) this.#leastBytes = bytes;
+    if (this.#spentUs >= this.#sliceUs * BATCH_SLICES_MAX && bytes < this.#leastBytes + GROWTH_MAX_BYTES) {
       this.onBehind?.();
       return ROOM;
     }
@@ -165,6 +172,7 @@ export class Eviction {
   }
 
   #endExceeded(): void {
+    this.#leastBytes = Number.POSITIVE_INFINITY;
     const { stats, clock } = this.#host.server;
     if (stats.evictionExceededSinceUs < 0) return;
     stats.evictionExceededUs += clock.monotonicUs() - stats.evictionExceededSinceUs;
@@ -183,10 +191,12 @@ export class Eviction {
     if (this.#policy === 'noeviction') return this.#reclaim(targetBytes, startUs);
     const { server } = this.#host;
     this.#nowMs = server.clock.nowMs();
-    for (let keys = 1; this.usedBytes > targetBytes; keys++) {
+    for (let keys = 0; this.usedBytes > targetBytes; keys++) {
+      // Also behind the first one, which is slow when its code is new.
+      const readsClock = keys === 1 || (keys > 0 && keys % KEYS_PER_CLOCK_READ === 0);
+      if (readsClock && server.clock.monotonicUs() - startUs >= this.#sliceUs) break;
       // What FLUSHALL left behind goes before anything that lives.
       if (!server.store.reclaim(RECLAIM_UNITS) && !this.#evictOne()) return false;
-      if (keys % KEYS_PER_CLOCK_READ === 0 && server.clock.monotonicUs() - startUs >= this.#sliceUs) break;
     }
     return true;
   }
