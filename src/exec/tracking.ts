@@ -26,6 +26,37 @@ const PREFIX_BYTES = 256;
 /** Writes the keys of an invalidation. */
 type WriteKeys = (writer: ReplyWriter) => void;
 
+/** One invalidation for any number of clients: it is written once for each protocol that they speak. */
+class Invalidation {
+  readonly #pushes: Pushes;
+  readonly #writeKeys: WriteKeys;
+  readonly #messages: (Uint8Array | undefined)[] = [];
+
+  constructor(pushes: Pushes, writeKeys: WriteKeys) {
+    this.#pushes = pushes;
+    this.#writeKeys = writeKeys;
+  }
+
+  in(protocol: number): Uint8Array {
+    this.#messages[protocol] ??= this.#write(protocol);
+    return this.#messages[protocol];
+  }
+
+  #write(protocol: number): Uint8Array {
+    const writer = this.#pushes.begin(protocol);
+    if (protocol === 2) {
+      writer.push(3);
+      writer.text('message');
+      writer.text(CHANNEL);
+    } else {
+      writer.push(2);
+      writer.text('invalidate');
+    }
+    this.#writeKeys(writer);
+    return this.#pushes.taken();
+  }
+}
+
 class TrackedKey extends ByteEntry {
   /** One id, or several. */
   readers: number | Set<number>;
@@ -189,7 +220,8 @@ export class Tracking implements TrackingPort {
 
   /** Every key went away. */
   flushed(): void {
-    for (const session of this.#sessions) this.#tell(session, writeNothing);
+    const all = new Invalidation(this.#pushes, writeNothing);
+    for (const session of this.#sessions) this.#tell(session, all);
     this.#forgetKeys();
   }
 
@@ -198,17 +230,14 @@ export class Tracking implements TrackingPort {
     this.#keys.remove(key);
     const { readers } = key;
     this.#items -= typeof readers === 'number' ? 1 : readers.size;
-    const write: WriteKeys = (writer) => {
-      writer.array(1);
-      writer.latin1(key.key);
-    };
+    const invalidation = this.#of([key.key]);
     for (const id of typeof readers === 'number' ? [readers] : readers) {
       const session = this.#sessionOf(id);
       const tracking = session?.tracking;
       // The client may have gone, or have read the key before it changed to BCAST.
       if (session === undefined || tracking === undefined || tracking.bcast) continue;
       if (tracking.noLoop && session === by) continue;
-      this.#tell(session, write);
+      this.#tell(session, invalidation);
     }
   }
 
@@ -224,22 +253,31 @@ export class Tracking implements TrackingPort {
     this.atEndOfRound(() => this.#broadcast());
   }
 
+  #of(keys: readonly string[]): Invalidation {
+    return new Invalidation(this.#pushes, (writer) => writeKeys(writer, keys));
+  }
+
   /** Tells the clients of each prefix which keys changed in this round: one message a prefix. */
   #broadcast(): void {
     this.#broadcastDue = false;
     for (const { changed, sessions } of this.#prefixes.values()) {
       if (changed.size === 0) continue;
       const keys = [...changed.keys()].sort();
+      const all = this.#of(keys);
       for (const session of sessions) {
-        const theirs = session.tracking?.noLoop === true ? keys.filter((key) => changed.get(key) !== session) : keys;
-        if (theirs.length > 0) this.#tell(session, (writer) => writeKeys(writer, theirs));
+        if (session.tracking?.noLoop !== true) {
+          this.#tell(session, all);
+          continue;
+        }
+        const theirs = keys.filter((key) => changed.get(key) !== session);
+        if (theirs.length > 0) this.#tell(session, theirs.length === keys.length ? all : this.#of(theirs));
       }
       changed.clear();
     }
   }
 
   /** Sends an invalidation to a client or to whom it redirects. */
-  #tell(session: Session, write: WriteKeys): void {
+  #tell(session: Session, invalidation: Invalidation): void {
     const tracking = session.tracking as TrackingState;
     let target = session;
     if (tracking.redirectTo !== 0) {
@@ -249,17 +287,7 @@ export class Tracking implements TrackingPort {
     }
     // RESP2 knows no pushes: there it is a message to a subscriber, and one client alone cannot be told.
     if (target.protocol === 2 && (tracking.redirectTo === 0 || !target.subscribed)) return;
-    const writer = this.#pushes.begin(target.protocol);
-    if (target.protocol === 2) {
-      writer.push(3);
-      writer.text('message');
-      writer.text(CHANNEL);
-    } else {
-      writer.push(2);
-      writer.text('invalidate');
-    }
-    write(writer);
-    this.#pushes.sendInvalidation(target, this.#pushes.taken());
+    this.#pushes.sendInvalidation(target, invalidation.in(target.protocol));
   }
 
   #redirectBroken(session: Session, tracking: TrackingState): void {

@@ -42,6 +42,25 @@ describe('CLIENT TRACKING', () => {
     expect(heard(reader)).toEqual(['push["invalidate", ["k"]]']);
   });
 
+  it('writes what many clients are told once for all of them', async () => {
+    const harness = new Harness();
+    const readers = Array.from({ length: 20 }, () => tracker(harness));
+    const listeners = Array.from({ length: 20 }, () => tracker(harness, 'BCAST'));
+    for (const reader of readers) harness.call(reader, 'GET', 'k');
+    const { pushes } = harness.server.executor;
+    const begin = pushes.begin.bind(pushes);
+    let written = 0;
+    pushes.begin = (protocol) => {
+      written++;
+      return begin(protocol);
+    };
+    harness.call(harness.connect(), 'SET', 'k', 'v');
+    await endOfRound();
+    const told = 'push["invalidate", ["k"]]';
+    expect([...readers, ...listeners].flatMap(heard)).toEqual(Array.from({ length: 40 }, () => told));
+    expect(written).toBe(2);
+  });
+
   it('tells of evicted keys', () => {
     const harness = new Harness();
     const reader = tracker(harness);
