@@ -242,7 +242,7 @@ export function interrupt(stop: (args: readonly string[], changes: number) => bo
 /** Whether a command changes a cluster. */
 export function isChange(args: readonly string[]): boolean {
   const subcommands =
-    /^(ADDSLOTS|DELSLOTS|SETSLOT|SET-CONFIG-EPOCH|BUMPEPOCH|MEET|REPLICATE|FORGET|RESET|FAILOVER|RESTORE|SET|REWRITE)$/;
+    /^(ADDSLOTS|DELSLOTS|SETSLOT|SET-CONFIG-EPOCH|BUMPEPOCH|MIGRATESLOTS|MEET|REPLICATE|FORGET|RESET|FAILOVER|RESTORE|SET|REWRITE)$/;
   return args[0] === 'MIGRATE' || (/^(CLUSTER|FUNCTION|CONFIG)$/.test(args[0]) && subcommands.test(args[1] ?? ''));
 }
 

@@ -56,7 +56,7 @@ describeMixtures('trib rebalance', {}, (mixture) => {
   });
 
   it('gives each master its share, and finishes after an interruption when fix has been run', async () => {
-    const command = `rebalance ${nodes[1].address} --weight ${ids[0]}=1.004 --threshold 0.1 --yes`;
+    const command = `rebalance ${nodes[1].address} --weight ${ids[0]}=1.004 --threshold 0.1 --key-by-key --yes`;
     const broken = await trib(command, { onCommand: interrupt((_, changes) => changes === 20) });
     expect(broken.code).toBe(1);
     expect(broken.out).toContain(`trib fix ${nodes[1].address}\n      Then run the same command again for the rest.\n`);

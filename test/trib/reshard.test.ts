@@ -114,7 +114,7 @@ describeMixtures('trib reshard', { together: true }, (mixture) => {
     const load = new LiveLoad(nodes, Array.from({ length: 8 }, (_, slot) => keysOfSlot(slot, 12)).flat());
     await Promise.all(nodes.map((node) => node.call('FLUSHALL')));
     await load.start();
-    const command = `reshard ${nodes[0].address} --from ${ids[0]} --to ${ids[1]} --slots 1 --pipeline 5 --yes`;
+    const command = `reshard ${nodes[0].address} --from ${ids[0]} --to ${ids[1]} --slots 1 --pipeline 5 --key-by-key --yes`;
     // IMPORTING, MIGRATING, three MIGRATE, NODE at the target, the source and the third master.
     const steps: string[] = [];
     for (let step = 1; step <= 8; step++) {
@@ -157,6 +157,9 @@ describeMixtures('trib reshard', { together: true }, (mixture) => {
     for (const node of nodes) await node.call('CONFIG', 'SET', 'requirepass', '');
     expect(code, out).toBe(0);
     expect(out + err).not.toContain('sesame');
+    // trib can give MIGRATE the password; the servers have none for each other without masterauth.
+    if (mixture.name === 'shoal')
+      expect(out).toContain('by itself (The target answered: NOAUTH Authentication required');
     expect(await nodes[1].call('DBSIZE')).toBe(3);
     // A password that the nodes do not ask for is none that MIGRATE may give.
     await untilHealthy(nodes[0]);
@@ -170,7 +173,18 @@ describeMixtures('trib reshard', { together: true }, (mixture) => {
     await Promise.all(nodes.map((node) => node.call('FLUSHALL')));
     const keys = Array.from({ length: 40 }, (_, i) => keysOfSlot(first + i, 2)).flat();
     await Promise.all(keys.map((key) => nodes[0].call('SET', key, 'x')));
-    const args = ['reshard', nodes[0].address, '--from', ids[0], '--to', ids[1], '--slots', '40', '--yes'];
+    const args = [
+      'reshard',
+      nodes[0].address,
+      '--from',
+      ids[0],
+      '--to',
+      ids[1],
+      '--slots',
+      '40',
+      '--key-by-key',
+      '--yes',
+    ];
     const child = spawn(process.execPath, [BIN, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
     let seen = '';
     child.stdout.on('data', (text: Buffer) => {
@@ -194,7 +208,7 @@ describeMixtures('trib reshard', { together: true }, (mixture) => {
     const keys = keysOfSlot(slot, 12);
     await Promise.all(keys.map((key) => nodes[0].call('SET', key, 'x')));
     let gone: Promise<void> | undefined;
-    const command = `reshard ${nodes[0].address} --from ${ids[0]} --to ${ids[1]} --slots 1 --timeout 2000 --yes`;
+    const command = `reshard ${nodes[0].address} --from ${ids[0]} --to ${ids[1]} --slots 1 --timeout 2000 --key-by-key --yes`;
     const broken = await trib(command, {
       onCommand: (_, args) => {
         if (args[0] === 'MIGRATE') gone ??= nodes[1].kill();

@@ -31,8 +31,6 @@ export interface MoveFlags extends ChangeFlags {
   readonly timeout: number;
   readonly pipeline: number;
   readonly replace: boolean;
-  /** Of the commands that can. */
-  readonly atomic?: boolean;
 }
 
 /** Runs one command under its name, with the common options that were given to it. */
@@ -62,15 +60,6 @@ export function withChanges(command: Command): Command {
     .option('--dry-run', 'show the plan and stop', false);
 }
 
-/** Of commands whose moves the servers can make themselves. */
-export function withAtomicMoves(command: Command): Command {
-  return withMoves(command).option(
-    '--atomic',
-    'let the servers move whole slots in one step (CLUSTER MIGRATESLOTS: Shoal, Valkey 9)',
-    false,
-  );
-}
-
 export function withMoves(command: Command): Command {
   return withChanges(command)
     .option('--timeout <ms>', 'how long a MIGRATE may wait for the other node', readCount, 60_000)
@@ -83,8 +72,8 @@ export function changeOptions({ yes, dryRun }: ChangeFlags): { yes: boolean; dry
 }
 
 export function moveOptions(flags: MoveFlags): MoveOptions & { yes: boolean; dryRun: boolean } {
-  const { timeout, pipeline, replace, atomic = false } = flags;
-  return { ...changeOptions(flags), timeoutMs: timeout, pipeline, replace, atomic };
+  const { timeout, pipeline, replace } = flags;
+  return { ...changeOptions(flags), timeoutMs: timeout, pipeline, replace };
 }
 
 /** The TLS options; undefined without --tls. Throws when a file cannot be read. */

@@ -13,7 +13,6 @@ import {
   readAddress,
   readCount,
   readPercent,
-  withAtomicMoves,
   withMoves,
 } from './options.js';
 
@@ -21,6 +20,7 @@ interface ReshardFlags extends MoveFlags {
   readonly from?: string;
   readonly to?: string;
   readonly slots?: number;
+  readonly keyByKey: boolean;
 }
 
 interface RebalanceFlags extends MoveFlags {
@@ -29,6 +29,7 @@ interface RebalanceFlags extends MoveFlags {
   readonly useEmptyMasters: boolean;
   readonly simulate: boolean;
   readonly threshold: number;
+  readonly keyByKey: boolean;
 }
 
 interface FixFlags extends MoveFlags {
@@ -36,21 +37,29 @@ interface FixFlags extends MoveFlags {
   readonly fixWithUnreachableMasters: boolean;
 }
 
+const KEY_BY_KEY = [
+  '--key-by-key',
+  'move keys with MIGRATE, also where the servers can move whole slots in one step',
+  false,
+] as const;
+
 export function addSlotCommands(program: Command, run: Runner): void {
-  withAtomicMoves(program.command('reshard'))
+  withMoves(program.command('reshard'))
     .summary('move slots to a master')
     .description('Moves slots, with the keys in them, from some masters to another one, while clients go on.')
     .argument('<host:port>', ANY_NODE, readAddress)
     .option('--from <nodes>', 'ids or addresses of masters that give slots, divided by commas, or all')
     .option('--to <node>', 'id or address of the master that gets them')
     .option('--slots <n>', 'how many', readCount)
+    .option(...KEY_BY_KEY)
     .addHelpText('after', RESHARD_HELP)
     .action(async (address: Address, flags: ReshardFlags) => {
-      const { from, to, slots } = flags;
-      await run('reshard', flags, (context) => reshard(context, address, { ...moveOptions(flags), from, to, slots }));
+      const { from, to, slots, keyByKey } = flags;
+      const options = { ...moveOptions(flags), from, to, slots, keyByKey };
+      await run('reshard', flags, (context) => reshard(context, address, options));
     });
 
-  withAtomicMoves(program.command('rebalance'))
+  withMoves(program.command('rebalance'))
     .summary('give every master its share of the slots')
     .description('Moves slots until every master has its share.')
     .argument('<host:port>', ANY_NODE, readAddress)
@@ -59,10 +68,18 @@ export function addSlotCommands(program: Command, run: Runner): void {
     .option('--use-empty-masters', 'give slots to masters that have none', false)
     .option('--simulate', 'show what would move, and move nothing', false)
     .option('--threshold <percent>', 'how far from its share a master may be', readPercent, 2)
+    .option(...KEY_BY_KEY)
     .addHelpText('after', REBALANCE_HELP)
     .action(async (address: Address, flags: RebalanceFlags) => {
-      const { weight, autoWeights, useEmptyMasters, simulate, threshold } = flags;
-      const own = { weights: weight ?? [], autoWeights, useEmptyMasters, simulate, thresholdPercent: threshold };
+      const { weight, autoWeights, useEmptyMasters, simulate, threshold, keyByKey } = flags;
+      const own = {
+        keyByKey,
+        weights: weight ?? [],
+        autoWeights,
+        useEmptyMasters,
+        simulate,
+        thresholdPercent: threshold,
+      };
       await run('rebalance', flags, (context) => rebalance(context, address, { ...moveOptions(flags), ...own }));
     });
 
@@ -86,8 +103,10 @@ Examples:
   trib reshard 10.0.0.1:6379 --from all --to 10.0.0.4:6379 --slots 1000 --yes
   trib reshard 10.0.0.1:6379 --from 3fc783611028b1707fd65345e763befb36454d73 --to 9cf7 --slots 100 --dry-run
 
-An interrupted reshard loses nothing: trib fix finishes the slot that was on the move. With --atomic nothing is open meanwhile: what
-is interrupted goes on on the servers, or is as it was.`;
+Where both servers can (CLUSTER MIGRATESLOTS: Shoal, Valkey 9), they move the slots themselves, all of one source in one step; else,
+and with --key-by-key, keys go over with MIGRATE, for which --timeout, --pipeline and --replace are.
+An interrupted reshard loses nothing: what the servers move goes on without it, and the next reshard or fix waits for that; a slot
+that was open is finished by trib fix.`;
 
 const REBALANCE_HELP = `
 Examples:

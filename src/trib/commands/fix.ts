@@ -8,6 +8,7 @@ import { planOpenSlot, planSharedSlot, planUncoveredSlot, type SlotFix, shareOut
 import { Fixer } from '../moving/fixer.js';
 import { findStrayKeys, type Holder, sharedSlots, surveySlots } from '../moving/holders.js';
 import { KeyMover } from '../moving/key-mover.js';
+import { loadSettledCluster } from '../moving/migrations.js';
 import { MoveLog } from '../moving/move-log.js';
 import type { MoveOptions } from '../moving/mover.js';
 import type { NodeClient } from '../node-client.js';
@@ -27,7 +28,7 @@ export async function fix(context: CommandContext, address: Address, options: Fi
   const entry = await connectEntry(context, address);
   if (entry === undefined) return 1;
   const { terminal, connector } = context;
-  const cluster = await loadCluster(entry, connector);
+  const cluster = await loadSettledCluster(terminal, entry, connector);
   await printSummary(terminal, cluster);
   const healthy = await printCheck(terminal, cluster);
   const lost = lostMasters(cluster);

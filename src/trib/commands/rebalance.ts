@@ -1,8 +1,9 @@
 /** `trib rebalance`: moves slots until every master has its share. */
 import type { Address } from '../address.js';
-import { type Cluster, findMember, idOf, loadCluster, type Member, mastersOf } from '../cluster.js';
+import { type Cluster, findMember, idOf, type Member, mastersOf } from '../cluster.js';
 import { askConsent, type ChangeOptions } from '../consent.js';
-import { chooseMover } from '../moving/choose-mover.js';
+import { BestMover } from '../moving/best-mover.js';
+import { loadSettledCluster } from '../moving/migrations.js';
 import { MoveLog } from '../moving/move-log.js';
 import type { MoveOptions } from '../moving/mover.js';
 import { planRebalance, type Transfer, type WeightedOwner } from '../moving/rebalance-plan.js';
@@ -22,6 +23,7 @@ export interface RebalanceOptions extends ChangeOptions, MoveOptions {
   readonly useEmptyMasters: boolean;
   readonly simulate: boolean;
   readonly thresholdPercent: number;
+  readonly keyByKey: boolean;
 }
 
 interface Owner extends WeightedOwner {
@@ -32,7 +34,7 @@ export async function rebalance(context: CommandContext, address: Address, optio
   const entry = await connectEntry(context, address);
   if (entry === undefined) return 1;
   const { terminal, connector } = context;
-  const cluster = await loadCluster(entry, connector);
+  const cluster = await loadSettledCluster(terminal, entry, connector);
   const weights = await readWeights(terminal, cluster, options);
   if (weights === undefined) return 1;
   if (!(await printCheck(terminal, cluster, 'without nodes'))) {
@@ -89,7 +91,7 @@ async function carryOut(
   if (consent !== 'go') return consent === 'dry run' ? 0 : 1;
   const total = transfers.reduce((sum, { slots }) => sum + slots.length, 0);
   const log = new MoveLog(terminal, total, 'hashes');
-  const mover = chooseMover(cluster, options);
+  const mover = new BestMover(cluster, options);
   try {
     for (const transfer of transfers) {
       terminal.print(title(transfer));
@@ -99,7 +101,10 @@ async function carryOut(
     }
     return 0;
   } catch (error) {
-    terminal.print(...moveFailed(error as Error, address), '      Then run the same command again for the rest.');
+    terminal.print(
+      ...moveFailed(error as Error, mover, address),
+      '      Then run the same command again for the rest.',
+    );
     return 1;
   } finally {
     log.finish();

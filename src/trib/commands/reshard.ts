@@ -1,11 +1,12 @@
 /** `trib reshard`: moves slots, and the keys in them, from some masters to another one. */
 import { SLOT_COUNT } from '../../base/crc16.js';
 import type { Address } from '../address.js';
-import { type Cluster, findMember, idOf, loadCluster, type Member, mastersOf } from '../cluster.js';
+import { type Cluster, findMember, idOf, type Member, mastersOf } from '../cluster.js';
 import { askConsent, type ChangeOptions } from '../consent.js';
-import { chooseMover } from '../moving/choose-mover.js';
+import { BestMover } from '../moving/best-mover.js';
+import { loadSettledCluster } from '../moving/migrations.js';
 import { MoveLog } from '../moving/move-log.js';
-import type { MoveOptions, SlotBatch } from '../moving/mover.js';
+import type { MoveOptions, SlotBatch, SlotMover } from '../moving/mover.js';
 import { reshardTable, type SlotMove, type SlotOwner } from '../moving/reshard-plan.js';
 import { isMaster } from '../node-view.js';
 import { memberBlock, printCheck } from '../report.js';
@@ -18,6 +19,7 @@ export interface ReshardOptions extends ChangeOptions, MoveOptions {
   readonly from: string | undefined;
   readonly to: string | undefined;
   readonly slots: number | undefined;
+  readonly keyByKey: boolean;
 }
 
 /** What is to be done, once everything has been asked. */
@@ -35,7 +37,7 @@ export async function reshard(context: CommandContext, address: Address, options
   const entry = await connectEntry(context, address);
   if (entry === undefined) return 1;
   const { terminal, connector } = context;
-  const cluster = await loadCluster(entry, connector);
+  const cluster = await loadSettledCluster(terminal, entry, connector);
   if (!(await printCheck(terminal, cluster))) {
     terminal.print('*** Please fix your cluster problems before resharding', `    trib fix ${entry.name}`);
     return 1;
@@ -68,7 +70,7 @@ async function moveAll(
   terminal: Terminal,
   cluster: Cluster,
   batches: readonly SlotBatch[],
-  options: MoveOptions,
+  options: ReshardOptions,
   address: Address,
 ): Promise<number> {
   const log = new MoveLog(
@@ -76,12 +78,12 @@ async function moveAll(
     batches.reduce((sum, { slots }) => sum + slots.length, 0),
     'lines',
   );
-  const mover = chooseMover(cluster, options);
+  const mover = new BestMover(cluster, options);
   try {
     for (const batch of batches) await mover.move(batch, log);
     return 0;
   } catch (error) {
-    terminal.print(...moveFailed(error as Error, address));
+    terminal.print(...moveFailed(error as Error, mover, address));
     return 1;
   } finally {
     log.finish();
@@ -89,10 +91,10 @@ async function moveAll(
 }
 
 /** The lines for a move that broke off: nothing is lost, and how to go on. */
-export function moveFailed(error: Error, { host, port }: Address): string[] {
+export function moveFailed(error: Error, { whenBrokenOff }: SlotMover, { host, port }: Address): string[] {
   return [
     `[ERR] Moving slots failed: ${error.message}`,
-    '      No key is lost: the slot that was on the move is open, and both nodes know about it.',
+    ...whenBrokenOff.map((line) => `      ${line}`),
     `      Mend the cause and finish it:  trib fix ${host}:${port}`,
   ];
 }

@@ -1,9 +1,12 @@
 /** Asks the masters who has what of which slots. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { SLOT_COUNT } from '../../base/crc16.js';
 import { type Cluster, idOf, type Member, mastersOf } from '../cluster.js';
 import { NodeCallError } from '../node-client.js';
+import { readView } from '../node-state.js';
 import { countSlots, listSlots } from '../slots.js';
 import type { SlotHolder } from './fix-plan.js';
+import { isOver, MIGRATION_POLL_MS, readMigrations } from './migrations.js';
 
 export interface Holder extends SlotHolder {
   readonly member: Member;
@@ -66,14 +69,34 @@ export async function findStrayKeys(cluster: Cluster): Promise<StrayKeys[]> {
   return found.filter(({ keys }) => keys > 0);
 }
 
+/**
+ * Where servers move slots themselves, keys may lie elsewhere for a while: a copy that is on its way, and what was left at the
+ * source, which goes bit by bit. So the slots of moves that are under way do not count, nor does what is becoming less.
+ */
 async function strayKeysOf(member: Member): Promise<StrayKeys> {
-  const own = new Set(listSlots(member.view.myself.slots));
+  let found = await lookForStrays(member, new Set());
+  for (let before = Number.POSITIVE_INFINITY; found.keys > 0 && found.keys < before; ) {
+    const moves = (await readMigrations(member)) ?? [];
+    if (moves.length === 0) break;
+    before = found.keys;
+    await sleep(MIGRATION_POLL_MS);
+    const underWay = moves.filter((move) => !isOver(move));
+    found = await lookForStrays(member, new Set(underWay.flatMap(({ slots }) => listSlots(slots))));
+  }
+  return found;
+}
+
+async function lookForStrays(member: Member, without: ReadonlySet<number>): Promise<StrayKeys> {
+  // A move may have ended since the cluster was read.
+  const own = new Set(listSlots((await readView(member.client)).myself.slots));
   const total = Number(await member.client.call(['DBSIZE']));
   const nothing = { member, slots: [], keys: 0 };
   if (total === 0) return nothing;
   const ownKeys = sum(await countKeys(member, [...own]));
   if (ownKeys === total) return nothing;
-  const foreign = Array.from({ length: SLOT_COUNT }, (_, slot) => slot).filter((slot) => !own.has(slot));
+  const foreign = Array.from({ length: SLOT_COUNT }, (_, slot) => slot).filter((slot) => {
+    return !own.has(slot) && !without.has(slot);
+  });
   const counts = await countKeys(member, foreign);
   return { member, slots: foreign.filter((_, i) => counts[i] > 0), keys: sum(counts) };
 }

@@ -20,6 +20,7 @@ const LONGEST_MIGRATE_MS = 600_000;
 export class KeyMover implements SlotMover {
   readonly #cluster: Cluster;
   readonly #options: MoveOptions;
+  readonly whenBrokenOff = ['No key is lost: the slot that was on the move is open, and both nodes know about it.'];
 
   constructor(cluster: Cluster, options: MoveOptions) {
     this.#cluster = cluster;

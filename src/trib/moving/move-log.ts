@@ -16,6 +16,7 @@ export class MoveLog implements MoveWatcher {
   readonly #watch = new Stopwatch();
   #slots = 0;
   #keys = 0;
+  #ahead = { slots: 0, keys: 0 };
   #drawnMs = -REDRAW_MS;
 
   constructor(terminal: Terminal, total: number, style: MoveLogStyle) {
@@ -24,7 +25,13 @@ export class MoveLog implements MoveWatcher {
     this.#style = style;
   }
 
+  underWay(slots: number, keys: number): void {
+    this.#ahead = { slots, keys };
+    if (this.#terminal.isInteractive) this.#draw();
+  }
+
   slotBegins(slot: number, source: Member, target: Member): void {
+    this.#ahead = { slots: 0, keys: 0 };
     if (this.#terminal.isInteractive) return this.#draw();
     if (this.#style === 'lines') {
       this.#terminal.write(`Moving slot ${slot} from ${source.name} to ${target.name}: `);
@@ -62,7 +69,8 @@ export class MoveLog implements MoveWatcher {
     const elapsedMs = this.#watch.elapsedMs;
     if (elapsedMs - this.#drawnMs < REDRAW_MS) return;
     this.#drawnMs = elapsedMs;
-    const [done, total, keys, width] = [this.#slots, this.#total, this.#keys, this.#terminal.columns - 1];
+    const [total, width] = [this.#total, this.#terminal.columns - 1];
+    const [done, keys] = [this.#slots + this.#ahead.slots, this.#keys + this.#ahead.keys];
     this.#terminal.showStatus(progressText({ done, total, unit: 'slots', keys, elapsedMs, width }));
   }
 }

@@ -10,6 +10,8 @@ export interface SlotBatch {
 
 /** Is told how far a move has come. */
 export interface MoveWatcher {
+  /** Slots that change hands together are on their way: so many of them may count as done, with so many keys. */
+  underWay(slots: number, keys: number): void;
   slotBegins(slot: number, source: Member, target: Member): void;
   keysMoved(count: number): void;
   slotEnds(): void;
@@ -19,9 +21,11 @@ export interface MoveWatcher {
 export interface SlotMover {
   /**
    * Moves the slots with all their keys. When it resolves, the target owns them and every master has been told; when it
-   * throws, or the process dies, `trib fix` can finish what is open.
+   * throws, or the process dies, `trib fix` can finish what is open, and waits for what goes on without us.
    */
   move(batch: SlotBatch, watcher: MoveWatcher): Promise<void>;
+  /** How things stand after a move that threw, in lines. */
+  readonly whenBrokenOff: readonly string[];
 }
 
 export interface MoveOptions {
@@ -31,8 +35,6 @@ export interface MoveOptions {
   readonly pipeline: number;
   /** Overwrite keys of the target that differ. */
   readonly replace: boolean;
-  /** The servers move whole slots themselves. */
-  readonly atomic: boolean;
 }
 
-export const DEFAULT_MOVE_OPTIONS: MoveOptions = { timeoutMs: 60_000, pipeline: 10, replace: false, atomic: false };
+export const DEFAULT_MOVE_OPTIONS: MoveOptions = { timeoutMs: 60_000, pipeline: 10, replace: false };
