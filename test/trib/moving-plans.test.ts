@@ -120,7 +120,7 @@ describe('fixing a slot', () => {
       .join(', ');
 
   it.each([
-    ['only the target was opened', 'A5 b<a c', 'close b'],
+    ['only the target was opened', 'A5 b<a c', 'drain b>a'],
     ['both were opened', 'A>b5 b<a c', 'move a>b'],
     ['half of the keys have moved', 'A>b5 b<a5 c', 'move a>b'],
     ['all keys have moved', 'A>b b<a9 c', 'move a>b'],

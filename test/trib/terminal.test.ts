@@ -160,6 +160,26 @@ describe('the command line', () => {
   });
 });
 
+describe('an address in two words', () => {
+  it.each([
+    ['check 127.0.0.1 7000', 'check 127.0.0.1:7000'],
+    ['fix ::1 7000 --yes', 'fix [::1]:7000 --yes'],
+    ['--json info -a 5 node1 7000', '--json info -a 5 node1:7000'],
+    ['reshard --slots 100 --to 9cf7 node1 7000 --from all', 'reshard --slots 100 --to 9cf7 node1:7000 --from all'],
+    ['rebalance node1:7000 --threshold 5', 'rebalance node1:7000 --threshold 5'],
+    // redis-cli has no second word for these.
+    ['del-node node1 7000', 'del-node node1 7000'],
+    ['call node1:7000 check a 1', 'call node1:7000 check a 1'],
+  ])('%s', (given, plain) => {
+    expect(plainNames(given.split(' ')).join(' ')).toBe(plain);
+  });
+
+  it('is tried as one', async () => {
+    const { out } = await trib('check 127.0.0.1 1');
+    expect(out).toContain("[ERR] Sorry, can't connect to node 127.0.0.1:1\n");
+  });
+});
+
 describe('shell completion', () => {
   const complete = async (...words: string[]): Promise<string[]> => {
     const { out } = await trib('completion bash');

@@ -7,6 +7,7 @@ import { create } from '../commands/create.js';
 import { info } from '../commands/info.js';
 import {
   ANY_NODE,
+  ANY_NODE_IN_WORDS,
   type ChangeFlags,
   type CommonFlags,
   changeOptions,
@@ -56,7 +57,7 @@ export function addBasicCommands(program: Command, run: Runner): void {
     .description(
       'Checks that all nodes agree, that no slot is open and that every slot is served; says what is wrong and what mends it.',
     )
-    .argument('<host:port>', ANY_NODE, readAddress)
+    .argument('<host:port>', ANY_NODE_IN_WORDS, readAddress)
     .option('--search-multiple-owners', 'name the nodes that hold keys of slots that are not theirs', false)
     .option('--map', 'draw who has which slots (on a terminal: always)', false)
     .addHelpText('after', CHECK_HELP)
@@ -68,7 +69,7 @@ export function addBasicCommands(program: Command, run: Runner): void {
   withCommon(program.command('info'))
     .summary('show keys, slots and replicas of each master')
     .description('Shows how many keys, slots and replicas each master of the cluster has.')
-    .argument('<host:port>', ANY_NODE, readAddress)
+    .argument('<host:port>', ANY_NODE_IN_WORDS, readAddress)
     .option('--map', 'draw who has which slots (on a terminal: always)', false)
     .addHelpText('after', '\nExample:\n  trib info 127.0.0.1:7000 --map')
     .action(async (address: Address, flags: InfoFlags) =>

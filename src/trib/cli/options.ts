@@ -120,3 +120,5 @@ export function readPercent(text: string): number {
 
 /** The usual first argument. */
 export const ANY_NODE = 'any node of the cluster';
+/** The same, of commands that redis-cli gives host and port in two words. */
+export const ANY_NODE_IN_WORDS = 'any node of the cluster, or its host and port in two words';

@@ -5,7 +5,7 @@ import { fix } from '../commands/fix.js';
 import { rebalance } from '../commands/rebalance.js';
 import { reshard } from '../commands/reshard.js';
 import {
-  ANY_NODE,
+  ANY_NODE_IN_WORDS,
   collectTexts,
   type MoveFlags,
   moveOptions,
@@ -47,7 +47,7 @@ export function addSlotCommands(program: Command, run: Runner): void {
   withMoves(program.command('reshard'))
     .summary('move slots to a master')
     .description('Moves slots, with the keys in them, from some masters to another one, while clients go on.')
-    .argument('<host:port>', ANY_NODE, readAddress)
+    .argument('<host:port>', ANY_NODE_IN_WORDS, readAddress)
     .option('--from <nodes>', 'ids or addresses of masters that give slots, divided by commas, or all')
     .option('--to <node>', 'id or address of the master that gets them')
     .option('--slots <n>', 'how many', readCount)
@@ -62,7 +62,7 @@ export function addSlotCommands(program: Command, run: Runner): void {
   withMoves(program.command('rebalance'))
     .summary('give every master its share of the slots')
     .description('Moves slots until every master has its share.')
-    .argument('<host:port>', ANY_NODE, readAddress)
+    .argument('<host:port>', ANY_NODE_IN_WORDS, readAddress)
     .option('--weight <node=number>', 'weight of a master (default 1); may be given more than once', collectTexts)
     .option('--auto-weights', 'weights in proportion to the maxmemory of each master', false)
     .option('--use-empty-masters', 'give slots to masters that have none', false)
@@ -86,7 +86,7 @@ export function addSlotCommands(program: Command, run: Runner): void {
   withMoves(program.command('fix'))
     .summary('mend open, uncovered and shared slots')
     .description('Finishes moves that were interrupted, covers slots that nobody serves, brings stray keys home.')
-    .argument('<host:port>', ANY_NODE, readAddress)
+    .argument('<host:port>', ANY_NODE_IN_WORDS, readAddress)
     .option('--search-multiple-owners', 'say so when no slot has several owners', false)
     .option('--fix-with-unreachable-masters', 'go on although masters cannot be reached; may lose their data', false)
     .addHelpText('after', FIX_HELP)

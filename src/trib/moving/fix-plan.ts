@@ -67,8 +67,11 @@ function planClosing<H extends SlotHolder>(
 ): void {
   const target = holders.find(({ id, importingFrom }) => id === owner.migratingTo && importingFrom === owner.id);
   const others = holders.filter((holder) => holder !== owner && holder !== target);
-  const drained = others.filter(({ keys }) => keys > 0);
-  const closed = others.filter(({ keys, ...node }) => keys === 0 && isOpen(node));
+  // Nobody's move: as redis-cli does, also an importing node without keys is emptied before it is closed.
+  const isDrained = ({ keys, importingFrom }: H): boolean =>
+    keys > 0 || (owner.migratingTo === undefined && importingFrom !== undefined);
+  const drained = others.filter(isDrained);
+  const closed = others.filter((node) => !isDrained(node) && isOpen(node));
   if (drained.length > 0) lines.push(`>>> Case 2: Moving all the ${slot} slot keys to its owner ${owner.name}`);
   for (const node of drained) steps.push({ kind: 'drain', node, owner });
   for (const node of closed) steps.push({ kind: 'close', node });

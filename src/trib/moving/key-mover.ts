@@ -44,8 +44,9 @@ export class KeyMover implements SlotMover {
     // Open in any direction is what lets MIGRATE work on a slot that is another node's.
     await setSlot(source, slot, 'IMPORTING', idOf(owner));
     await this.#moveKeys(slot, source, owner, false, watcher);
-    await source.client.call(['CLUSTER', 'SETSLOT', String(slot), 'STABLE']);
     watcher.slotEnds();
+    watcher.note(`>>> Setting ${slot} as STABLE in ${source.name}`);
+    await source.client.call(['CLUSTER', 'SETSLOT', String(slot), 'STABLE']);
   }
 
   /** Makes the target the owner everywhere. */
