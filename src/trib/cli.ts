@@ -8,6 +8,7 @@ import { addNodeCommands } from './cli/node-commands.js';
 import { type CommonFlags, type Runner, tlsOptions, withCommon } from './cli/options.js';
 import { plainNames } from './cli/redis-cli-names.js';
 import { addSlotCommands } from './cli/slot-commands.js';
+import { nodesToComplete } from './commands/complete-nodes.js';
 import { registerLocalCommands } from './local/commands.js';
 import { Connector } from './node-client.js';
 import { Terminal, type TribIo } from './terminal.js';
@@ -75,13 +76,24 @@ function buildProgram(io: TribIo, run: Runner): Command {
   registerLocalCommands(program, io, run);
   program
     .command('completion')
-    .summary('print a script with which a shell completes commands and options')
-    .description('Prints a script for bash, zsh or fish that completes commands and options.')
+    .summary('print a script with which a shell completes commands, options and nodes')
+    .description(
+      'Prints a script for bash, zsh or fish that completes commands, options and nodes: those of the cluster named on the line, else of the one that trib up runs here.',
+    )
     .addArgument(new Argument('<shell>').choices(SHELLS))
     .addHelpText('after', '\nExamples:\n  source <(trib completion bash)\n  trib completion fish | source')
     .action((shell: Shell) => {
       io.stdout.write(completionScript(program, shell));
     });
+  program
+    .command('complete-nodes', { hidden: true })
+    .argument('[host:port]')
+    .action(async (entry: string | undefined) =>
+      run('complete-nodes', {}, async ({ connector }) => {
+        for (const node of await nodesToComplete(connector, entry)) io.stdout.write(`${node}\n`);
+        return 0;
+      }),
+    );
   return program;
 }
 

@@ -1,11 +1,10 @@
-import { execFileSync, spawnSync } from 'node:child_process';
 import { PassThrough, Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { plainNames } from '../../src/trib/cli/redis-cli-names.js';
 import { formatDuration, progressText } from '../../src/trib/progress.js';
 import { drawSlotMap } from '../../src/trib/slot-map.js';
 import { Terminal, type TribIo } from '../../src/trib/terminal.js';
-import { onPath, skipAloud, trib } from './nodes.js';
+import { trib } from './nodes.js';
 
 const COMMANDS = [
   'create',
@@ -177,35 +176,5 @@ describe('an address in two words', () => {
   it('is tried as one', async () => {
     const { out } = await trib('check 127.0.0.1 1');
     expect(out).toContain("[ERR] Sorry, can't connect to node 127.0.0.1:1\n");
-  });
-});
-
-describe('shell completion', () => {
-  const complete = async (...words: string[]): Promise<string[]> => {
-    const { out } = await trib('completion bash');
-    const line = `${out}\nCOMP_WORDS=(trib ${words.map((word) => `'${word}'`).join(' ')}); COMP_CWORD=${words.length}; _trib; printf '%s\\n' "\${COMPREPLY[@]}"`;
-    return execFileSync('bash', ['-c', line], { encoding: 'utf8' }).trim().split('\n');
-  };
-  const noBash = onPath('bash') ? undefined : 'there is no bash on PATH';
-  skipAloud('bash completion', noBash);
-
-  it.skipIf(noBash)('completes commands and their options in bash', async () => {
-    expect(await complete('re')).toEqual(['reshard', 'rebalance', 'replicate', 'restart']);
-    expect(await complete('reshard', '--s')).toEqual(['--sni', '--slots']);
-    expect(await complete('help', 'fa')).toEqual(['failover']);
-    expect(await complete('-a', 'x', 'fix', 'a:1', '--fix')).toEqual(['--fix-with-unreachable-masters']);
-  });
-
-  it.each(['bash', 'zsh', 'fish'])('prints a script that %s reads', async (shell) => {
-    const { code, out } = await trib(`completion ${shell}`);
-    expect(code).toBe(0);
-    for (const command of COMMANDS) expect(out).toContain(command);
-    if (!onPath(shell)) return skipAloud(`the syntax of the ${shell} script`, `there is no ${shell} on PATH`);
-    const read = spawnSync(shell, ['-n'], { input: out, encoding: 'utf8' });
-    expect({ status: read.status, stderr: read.stderr }).toEqual({ status: 0, stderr: '' });
-  });
-
-  it('knows no other shell', async () => {
-    expect((await trib('completion tcsh')).code).toBe(1);
   });
 });

@@ -5,6 +5,7 @@ import { type ChangeFlags, type CommonFlags, type Runner, withCommon } from '../
 import type { CommandContext } from '../commands/context.js';
 import type { TribIo } from '../terminal.js';
 import { down, kill, restart, status } from './control.js';
+import { DEFAULT_DIR } from './folder.js';
 import { upHosts } from './hosts/up-hosts.js';
 import { type LocalCluster, openCluster } from './local-cluster.js';
 import { logs } from './logs.js';
@@ -28,7 +29,6 @@ interface UpFlags extends ChangeFlags {
   readonly print: boolean;
 }
 
-const DEFAULT_DIR = '.data';
 const REMOTE_DIR = '/var/lib/shoal';
 const UP_DIR = `where the cluster keeps its data (default: ${DEFAULT_DIR}, on other hosts ${REMOTE_DIR})`;
 const DEFAULT_LOG_LINES = 10;

@@ -24,6 +24,8 @@ export interface NodePlace {
   readonly logFile: string;
 }
 
+/** Where a local cluster is when no folder is named. */
+export const DEFAULT_DIR = '.data';
 const SHAPE_FILE = 'cluster.json';
 const LOG_FILE = 'shoal.log';
 export const NODES_FILE = 'nodes.conf';
