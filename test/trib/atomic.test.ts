@@ -153,6 +153,9 @@ describe('shoal: an atomic move that is interrupted', () => {
     await waitUntil('the move has begun', async () => (await movesOf(nodes[0])) > before);
     child.kill(signal);
     await once(child, 'exit');
+    const checked = await trib(`check ${nodes[2].address}`);
+    expect(checked.code, checked.out).toBe(0);
+    expect(checked.out).not.toContain('slots that are not');
     const fixed = await trib(`fix ${nodes[2].address} --yes`);
     const what = `slots ${first}-${first + 5} from ${nodes[0].address} to ${nodes[1].address}`;
     expect(fixed.out).toContain(`>>> The servers are moving ${what}: an earlier run began that. Waiting for the end`);

@@ -1,5 +1,6 @@
 /** `trib up --hosts`: the file, the scripts, and all of it over an ssh that runs what it is told on this machine. */
-import { spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
@@ -9,7 +10,7 @@ import { type HostNode, parseHosts, planHosts } from '../../src/trib/local/hosts
 import { launch, processRuns, REPOSITORY, TRIB, until } from '../e2e/support/daemon.js';
 import { freePorts } from '../support/ports.js';
 import { tempDir } from '../support/process.js';
-import { trib } from './nodes.js';
+import { onPath, skipAloud, trib } from './nodes.js';
 
 const SERVER = join(REPOSITORY, 'bin/shoal-server');
 /** With all that must not be taken for quoting, by a shell or by redis.conf. */
@@ -83,6 +84,73 @@ describe('the script for a host', () => {
     expect(part).toContain('mkdir');
     spawnSync('sh', ['-s'], { input: part });
     expect(readdirSync(dir)).toEqual([]);
+  });
+});
+
+describe('the systemd unit', () => {
+  const noAnalyzer = onPath('systemd-analyze') ? undefined : 'there is no systemd-analyze on PATH';
+  skipAloud('systemd-analyze verify of the unit', noAnalyzer);
+
+  /** The unit that the script writes, for a folder with what systemd takes for itself. */
+  const unitIn = (dir: string, port: number): string => {
+    const script = hostScript({
+      ...{ name: `127.0.0.1:${port}`, port, dir, server: SERVER, systemd: true },
+      ...{ lines: '', hasPassword: false, password: undefined },
+    });
+    const part = script.slice(script.indexOf('\nunit='), script.indexOf('\n$root chmod 644'));
+    const write = part.replace('$root tee "/etc/systemd/system/$unit" >/dev/null', 'cat');
+    const known = `folder='${dir}/${port}' program='${SERVER}' owner=root`;
+    const { status, stdout, stderr } = spawnSync('sh', ['-euc', `${known}\n${write}`], { encoding: 'utf8' });
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    return stdout;
+  };
+  const settingOf = (unit: string, name: string): string =>
+    new RegExp(`^${name}=(.*)$`, 'm').exec(unit)?.[1] ?? expect.unreachable(name);
+
+  it('quotes what systemd would take for itself', () => {
+    const unit = unitIn('/srv/50% $HOME "x" \\y', 6379);
+    expect(settingOf(unit, 'WorkingDirectory')).toBe('/srv/50%% $HOME "x" \\y/6379');
+    const conf = String.raw`"/srv/50%% $$HOME \"x\" \\y/6379/redis.conf"`;
+    expect(settingOf(unit, 'ExecStart')).toBe(`"${SERVER}" ${conf}`);
+  });
+
+  it.skipIf(noAnalyzer)('is one that systemd takes', () => {
+    const dir = tempDir('trib-unit-');
+    const file = join(dir, 'shoal-6379.service');
+    writeFileSync(file, unitIn('/srv/50% x', 6379));
+    const { status, stderr, stdout } = spawnSync('systemd-analyze', ['verify', file], { encoding: 'utf8' });
+    expect((stdout + stderr).split('\n').filter((line) => line.includes('shoal-6379'))).toEqual([]);
+    expect(status).toBe(0);
+  });
+
+  it('starts a node in the foreground that ends well with SIGTERM, and starts again after a crash', async () => {
+    const dir = tempDir('trib-unit-');
+    const [port] = await freePorts(1);
+    const unit = unitIn(dir, port);
+    const folder = settingOf(unit, 'WorkingDirectory');
+    mkdirSync(folder);
+    writeFileSync(join(folder, 'redis.conf'), `port ${port}\ndir ${folder}\ncluster-enabled yes\nlogfile shoal.log\n`);
+    const words = [...settingOf(unit, 'ExecStart').matchAll(/"([^"]*)"/g)].map(([, word]) => word);
+    const path = /^"PATH=(.*)"$/.exec(settingOf(unit, 'Environment'))?.[1];
+    // As systemd does: nothing in the environment but what the unit says, in its folder, and no terminal.
+    const start = async (): Promise<ChildProcess> => {
+      const child = spawn(words[0], words.slice(1), { cwd: folder, env: { PATH: path }, stdio: 'ignore' });
+      const redis = new Redis({ port, retryStrategy: () => 50, maxRetriesPerRequest: null });
+      redis.on('error', () => {});
+      expect(await redis.ping()).toBe('PONG');
+      redis.disconnect();
+      expect([child.exitCode, child.signalCode]).toEqual([null, null]);
+      return child;
+    };
+    for (const [signal, end] of [
+      ['SIGKILL', [null, 'SIGKILL']],
+      ['SIGTERM', [0, null]],
+    ] as const) {
+      const child = await start();
+      const gone = once(child, 'exit');
+      child.kill(signal);
+      expect(await gone).toEqual(end);
+    }
   });
 });
 

@@ -111,6 +111,10 @@ function confLines({ name, port, lines, hasPassword, systemd }: HostSetup): stri
 function unitLines(port: number): string[] {
   return [
     `unit=shoal-${port}.service`,
+    // What a unit takes for itself: % everywhere, quotes and backslashes between quotes, in commands $ as well.
+    `quoted() { printf '"%s"' "$(printf '%s' "$1" | sed 's/[\\\\"]/\\\\&/g; s/%/%%/g')"; }`,
+    `plain() { printf '%s' "$1" | sed 's/%/%%/g'; }`,
+    `path=$(quoted "PATH=$PATH") command="$(quoted "$program" | sed 's/[$]/$$/g') $(quoted "$folder/redis.conf" | sed 's/[$]/$$/g')"`,
     '$root tee "/etc/systemd/system/$unit" >/dev/null <<END_OF_UNIT',
     '[Unit]',
     `Description=Cluster node on port ${port}`,
@@ -120,9 +124,9 @@ function unitLines(port: number): string[] {
     '[Service]',
     'User=$owner',
     // Node.js may be where only this login finds it.
-    'Environment="PATH=$PATH"',
-    'WorkingDirectory=$folder',
-    'ExecStart="$program" "$folder/redis.conf"',
+    'Environment=$path',
+    'WorkingDirectory=$(plain "$folder")',
+    'ExecStart=$command',
     'Restart=on-failure',
     'LimitNOFILE=65536',
     'TimeoutStopSec=120',
