@@ -153,7 +153,7 @@ export const LARGE: readonly string[][] = [
   ['SADD', 'set', ...words(2000)],
   ['HSET', 'hash', ...words(4000)],
   ['ZADD', 'zset', ...words(1500).flatMap((word, i) => [String(i / 3), word])],
-  ...Array.from({ length: 500 }, (_, i) => ['XADD', 'stream', `${i + 1}-0`, 'field', `value ${i}`]),
+  ...Array.from({ length: 500 }, (_, i) => ['XADD', 'stream', `${i + 1}-0`, 'field', `value ${i} ${'v'.repeat(300)}`]),
   ...Array.from({ length: 3000 }, (_, i) => ['SET', `key:${i}`, `value:${i}`, 'PXAT', String(NOW_MS + 1_000_000 + i)]),
 ];
 

@@ -5,11 +5,12 @@
  * SHOAL_SNAPSHOT_SEEDS runs more of them; a failure names its seed.
  */
 import { readdirSync } from 'node:fs';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { Prng } from '../../src/base/prng.js';
+import { IdRows } from '../../src/types/stream/idRows.js';
 import { type FakeStream, Harness } from '../net/harness.js';
 import { BASIC_COMMANDS, CommandGenerator, type WeightedCommand } from '../spec/random/generator.js';
-import { encodeRequest } from '../support/resp.js';
+import { encodeRequest, type Reply } from '../support/resp.js';
 import type { MemoryFileSystem } from './memoryFileSystem.js';
 import {
   commandsIn,
@@ -26,7 +27,17 @@ import {
 const SEEDS = Number(process.env.SHOAL_SNAPSHOT_SEEDS ?? 12);
 const CONNECTIONS = 3;
 /** Large values in database 0, among them a list with compressed nodes; small ones in others. */
-const DATA: readonly string[][] = [['CONFIG', 'SET', 'list-compress-depth', '1'], ...LARGE, ['SELECT', '5'], ...SMALL];
+const DATA: readonly string[][] = [
+  ['CONFIG', 'SET', 'list-compress-depth', '1'],
+  ...LARGE,
+  ['XGROUP', 'CREATE', 'stream', 'group', '0'],
+  ['XREADGROUP', 'GROUP', 'group', 'one', 'COUNT', '300', 'STREAMS', 'stream', '>'],
+  ['XREADGROUP', 'GROUP', 'group', 'two', 'COUNT', '150', 'STREAMS', 'stream', '>'],
+  ['XGROUP', 'CREATE', 'stream', 'other', '0'],
+  ['XREADGROUP', 'GROUP', 'other', 'one', 'COUNT', '200', 'STREAMS', 'stream', '>'],
+  ['SELECT', '5'],
+  ...SMALL,
+];
 
 async function allCommands(): Promise<WeightedCommand[]> {
   const all: WeightedCommand[] = [...BASIC_COMMANDS];
@@ -38,6 +49,18 @@ async function allCommands(): Promise<WeightedCommand[]> {
   }
   return all;
 }
+
+/** Commands on the groups of the large stream. */
+const GROUP_COMMANDS: readonly WeightedCommand[] = [
+  [9, (g) => ['XACK', 'stream', 'group', `${g.below(500)}-0`]],
+  [4, (g) => ['XREADGROUP', 'GROUP', g.one(['group', 'other']), 'new', 'COUNT', '3', 'STREAMS', 'stream', '>']],
+  [4, (g) => ['XREADGROUP', 'GROUP', 'group', 'one', 'COUNT', '3', 'STREAMS', 'stream', `${g.below(500)}-0`]],
+  [4, (g) => ['XCLAIM', 'stream', 'group', g.one(['one', 'three']), '0', `${g.below(500)}-0`, 'RETRYCOUNT', '9']],
+  [4, (g) => ['XAUTOCLAIM', 'stream', 'other', 'three', '0', `${g.below(500)}-0`, 'COUNT', '5']],
+  [1, (g) => ['XGROUP', 'SETID', 'stream', 'group', `${g.below(500)}-0`]],
+  [1, (g) => ['XGROUP', 'DELCONSUMER', 'stream', 'group', g.one(['two', 'three'])]],
+  [1, () => ['XGROUP', 'DESTROY', 'stream', 'other']],
+];
 
 /** Commands on the large values of LARGE and on the keys that are many, which random histories do not know. */
 const LARGE_COMMANDS: readonly WeightedCommand[] = [
@@ -55,6 +78,7 @@ const LARGE_COMMANDS: readonly WeightedCommand[] = [
   [9, () => ['XADD', 'stream', '*', 'field', 'new']],
   [4, (g) => ['XDEL', 'stream', `${g.below(500)}-0`]],
   [2, (g) => ['XTRIM', 'stream', 'MAXLEN', String(300 + g.below(300))]],
+  ...GROUP_COMMANDS,
   [9, (g) => ['SETRANGE', 'long', String(g.below(300_000)), 'changed']],
   [4, (g) => ['APPEND', 'long', 'y'.repeat(g.below(50_000))]],
   [9, () => ['LPUSH', 'list', 'new']],
@@ -101,11 +125,32 @@ function snapshotUnder(
 }
 
 function digestOfFile(files: MemoryFileSystem): string {
+  return digestOf(loaded(files));
+}
+
+/** What the groups of a stream are, with all that is pending; not when consumers were seen, which files of commands do not tell. */
+function groupsOf(harness: Harness): string {
+  const fields = new Map<string, Reply>();
+  const visit = (reply: Reply, path: string): void => {
+    if (reply.type !== 'array') return void fields.set(path, reply);
+    const isMap = reply.items.length % 2 === 0 && reply.items.every((item, i) => i % 2 === 1 || item.type === 'bulk');
+    reply.items.forEach((item, i) => {
+      const name = isMap && i % 2 === 1 ? (reply.items[i - 1] as { text: string }).text : String(i);
+      if (!isMap || i % 2 === 1) visit(item, `${path}/${name}`);
+    });
+  };
+  visit(harness.call(harness.connect(), 'XINFO', 'STREAM', 'stream', 'FULL', 'COUNT', '0'), '');
+  return JSON.stringify(
+    [...fields].filter(([path]) => path.startsWith('/groups') && !/(seen|active)-time$/.test(path)),
+  );
+}
+
+function loaded(files: MemoryFileSystem): Harness {
   const text = files.text(DUMP) ?? '';
-  if (!text.startsWith('REDIS')) return digestOf(filled(commandsIn(Buffer.from(text, 'latin1'))));
+  if (!text.startsWith('REDIS')) return filled(commandsIn(Buffer.from(text, 'latin1')));
   const copy = new Harness();
   expect(load(files, copy.server.store)).toHaveProperty('keys');
-  return digestOf(copy);
+  return copy;
 }
 
 describe.each(['rdb', 'commands'] as const)('a snapshot, %s', async (format) => {
@@ -136,6 +181,40 @@ describe.each(['rdb', 'commands'] as const)('a snapshot, %s', async (format) => 
       expect(digestOfFile(snapshotUnder(harness, seed, LARGE_COMMANDS, perStep, format))).toBe(before);
     });
   }
+
+  it('holds the groups of a stream as they were, in pieces, while they change and go', () => {
+    for (let seed = 1; seed <= 6; seed++) {
+      const harness = filled(DATA);
+      const before = groupsOf(harness);
+      expect(before).toContain('450-0');
+      const files = snapshotUnder(harness, seed, GROUP_COMMANDS, seed % 2 === 0 ? 20 : 2, format);
+      expect(groupsOf(loaded(files))).toBe(before);
+      expect(groupsOf(harness)).not.toBe(before);
+    }
+  });
+
+  it('takes the groups of a stream in pieces', () => {
+    const harness = filled(DATA);
+    const stream = harness.connect();
+    harness.call(stream, 'FLUSHALL');
+    harness.call(stream, 'XGROUP', 'CREATE', 'stream', 'group', '0', 'MKSTREAM');
+    for (let i = 1; i <= 20_000; i++) harness.call(stream, 'XADD', 'stream', `${i}-0`, 'f', 'v');
+    harness.call(stream, 'XREADGROUP', 'GROUP', 'group', 'me', 'COUNT', '20000', 'STREAMS', 'stream', '>');
+    const before = groupsOf(harness);
+    const rows = vi.spyOn(IdRows.prototype, 'next');
+    const { files, snapshot } = snapshotOf(harness, undefined, format);
+    let most = 0;
+    for (let more = true; more; most = Math.max(most, rows.mock.calls.length)) {
+      rows.mockClear();
+      more = snapshot.step();
+    }
+    rows.mockRestore();
+    snapshot.finish();
+    snapshot.release();
+    expect(most).toBeGreaterThan(0);
+    expect(most).toBeLessThanOrEqual(500);
+    expect(groupsOf(loaded(files))).toBe(before);
+  });
 
   it('does not grow what was cleared while it runs, and gives all memory back after', () => {
     const harness = filled(DATA);

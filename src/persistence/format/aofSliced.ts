@@ -18,10 +18,11 @@ import { formatStoredScore } from '../../types/zset/score.js';
 import { SortedSet } from '../../types/zset/sortedSet.js';
 import { type AofBaseWriter, ELEMENTS_PER_COMMAND } from './aofBaseWriter.js';
 import { AofBuffer } from './aofCommand.js';
-import { AofStreamWriter } from './aofStreamWriter.js';
 import { SLICED_FROM_BYTES, SLICED_FROM_ELEMENTS, SLICED_FROM_NODES } from './rdbSliced.js';
 
 const PIECE_BYTES = 64 * 1024;
+/** Of the groups of a stream. */
+const COMMANDS_A_PIECE = 100;
 const LINE_END = Buffer.from('\r\n');
 
 /** A value as it was when this was made. */
@@ -48,7 +49,7 @@ export function sliceCommands(
     return new SlicedString(new KeyCommands(writer, db, ref), object, hold);
   }
   if (object instanceof Stream && object.bytesUsed > SLICED_FROM_BYTES) {
-    return new SlicedStream(new KeyCommands(writer, db, ref), object, hold);
+    return new SlicedStream(new KeyCommands(writer, db, ref), object);
   }
   if (object instanceof Quicklist && object.nodeCount > SLICED_FROM_NODES) {
     return new SlicedList(new KeyCommands(writer, db, ref), object, hold);
@@ -267,49 +268,42 @@ class SlicedList implements SlicedCommands {
   }
 }
 
-/** A stream: one segment after the other, then what stood behind them. */
+/** A stream: one segment after the other, then what stands behind them. */
 class SlicedStream implements SlicedCommands {
   private readonly commands: KeyCommands;
-  private readonly segments: readonly Segment[];
-  private readonly tail: HeldBytes;
+  private readonly stream: Stream;
+  private readonly tail: Generator<undefined, void>;
   private next = 0;
 
-  constructor(commands: KeyCommands, stream: Stream, hold: HoldBytes) {
+  constructor(commands: KeyCommands, stream: Stream) {
     this.commands = commands;
-    this.segments = stream.share();
-    this.tail = hold();
-    const out = new AofBuffer();
-    const putAway = (): void => {
-      this.tail.push(out.bytes, 0, out.length);
-      out.consume(out.length);
-    };
-    new AofStreamWriter(out, putAway).tail(stream, commands.key);
-    putAway();
+    this.stream = stream.reading(true);
+    this.tail = commands.writer.streams.tail(this.stream, commands.key);
   }
 
   writePiece(): boolean {
-    const { segments, tail } = this;
-    const { writer, key } = this.commands;
     this.commands.select();
-    if (this.next === segments.length) {
-      const piece = tail.take();
-      if (piece !== undefined) {
-        writer.out.raw(piece.buf, piece.from, piece.to);
-        return true;
-      }
+    if (this.next < this.stream.segments.length) {
+      this.writeSegment(this.stream.segments[this.next++]);
+      return true;
+    }
+    for (let left = COMMANDS_A_PIECE; left > 0; left--) {
+      if (this.tail.next().done !== true) continue;
       this.commands.end();
       return false;
     }
-    const segment = segments[this.next++];
-    const part = new Stream();
-    part.segments.push(segment);
-    writer.streams.entries(part, key);
-    segment.isShared = false;
     return true;
   }
 
   release(): void {
-    for (const segment of this.segments) segment.isShared = false;
-    this.tail.release();
+    this.stream.endReading();
+  }
+
+  private writeSegment(segment: Segment): void {
+    const { writer, key } = this.commands;
+    const part = new Stream();
+    part.segments.push(segment);
+    writer.streams.entries(part, key);
+    segment.isShared = false;
   }
 }

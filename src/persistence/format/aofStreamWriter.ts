@@ -33,11 +33,12 @@ export class AofStreamWriter {
 
   write(stream: Stream, key: DataRange): void {
     this.entries(stream, key);
-    this.tail(stream, key);
+    const tail = this.tail(stream, key);
+    while (tail.next().done !== true);
   }
 
-  /** Everything but the entries, and behind them. */
-  tail(stream: Stream, key: DataRange): void {
+  /** Everything but the entries, and behind them, a command a step. Nobody else may move the cursors of the stream meanwhile. */
+  *tail(stream: Stream, key: DataRange): Generator<undefined, void> {
     if (stream.length === 0) {
       this.open(7, ['XADD'], key);
       for (const word of ['MAXLEN', '0', '0-1', 'x', 'y']) this.out.text(word);
@@ -48,7 +49,7 @@ export class AofStreamWriter {
     this.out.text(String(stream.entriesAdded.value));
     this.out.text('MAXDELETEDID');
     this.id(stream.maxDeletedId);
-    for (const name of [...stream.groups.keys()].sort()) this.group(stream.groups.get(name)!, name, key);
+    for (const name of [...stream.groups.keys()].sort()) yield* this.group(stream.groups.get(name)!, name, key);
   }
 
   entries(stream: Stream, key: DataRange): void {
@@ -64,24 +65,25 @@ export class AofStreamWriter {
     }
   }
 
-  private group(group: Group, name: string, key: DataRange): void {
+  private *group(group: Group, name: string, key: DataRange): Generator<undefined, void> {
     this.open(7, ['XGROUP', 'CREATE'], key);
     this.out.text(name);
     this.id(group.lastId);
     this.out.text('ENTRIESREAD');
     this.out.text(String(group.entriesRead));
     for (const consumer of group.sortedConsumers()) {
-      if (consumer.pending.size > 0) this.pending(group, name, consumer, key);
+      if (consumer.pending.size > 0) yield* this.pending(group, name, consumer, key);
       else {
         this.open(5, ['XGROUP', 'CREATECONSUMER'], key);
         this.out.text(name);
         this.out.text(consumer.name);
+        this.onCommand();
+        yield;
       }
-      this.onCommand();
     }
   }
 
-  private pending({ pending }: Group, name: string, consumer: Consumer, key: DataRange): void {
+  private *pending({ pending }: Group, name: string, consumer: Consumer, key: DataRange): Generator<undefined, void> {
     const { out, pendingId } = this;
     for (let more = consumer.pending.first(); more; more = consumer.pending.next()) {
       pending.find(consumer.pending.id(pendingId));
@@ -97,6 +99,7 @@ export class AofStreamWriter {
       out.text('JUSTID');
       out.text('FORCE');
       this.onCommand();
+      yield;
     }
   }
 

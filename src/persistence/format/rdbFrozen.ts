@@ -78,38 +78,3 @@ export class FrozenList implements SlicedValue {
 
   release(): void {}
 }
-
-/** A stream: parts, with something before and behind. */
-export class FrozenParts<Part> implements SlicedValue {
-  readonly mark: number;
-  private readonly head: RdbOutput;
-  private readonly tail: RdbOutput;
-  private readonly parts: readonly Part[];
-  private readonly write: (out: RdbOutput, part: Part) => void;
-  private next = -1;
-
-  constructor(
-    mark: number,
-    head: RdbOutput,
-    parts: readonly Part[],
-    tail: RdbOutput,
-    write: (out: RdbOutput, part: Part) => void,
-  ) {
-    this.mark = mark;
-    this.head = head;
-    this.parts = parts;
-    this.tail = tail;
-    this.write = write;
-  }
-
-  writePiece(out: RdbOutput): boolean {
-    const { head, tail, parts } = this;
-    const place = this.next++;
-    if (place < 0) out.bytes(head.buf, 0, head.length);
-    else if (place < parts.length) this.write(out, parts[place]);
-    else out.bytes(tail.buf, 0, tail.length);
-    return place < parts.length;
-  }
-
-  release(): void {}
-}

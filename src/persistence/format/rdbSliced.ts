@@ -31,6 +31,8 @@ export interface EarlyParts {
   readonly room: WaitingRoom;
 }
 
+export type WritePiece = (out: RdbOutput) => void;
+
 /** A value as it was when this was made. */
 export interface SlicedValue {
   /** How it is written: what stands before the key. */
@@ -148,54 +150,21 @@ export function writeNode(out: RdbOutput, cursor: ListpackCursor, isBare: boolea
   out.view(cursor.text());
 }
 
-/** A part of a value that lies in memory of its own and is not written to while it is shared. */
-export interface SharedPart {
-  isShared: boolean;
-}
-
-/** A stream: parts, with something before and behind. */
-export class SlicedParts<Part extends SharedPart> implements SlicedValue {
+/** A value that is put together by pieces which know how to write themselves: a stream. */
+export class SlicedPieces implements SlicedValue {
   readonly mark: number;
-  private readonly head: HeldBytes;
-  private readonly tail: HeldBytes;
-  private readonly parts: readonly Part[];
-  private readonly write: (out: RdbOutput, part: Part) => void;
-  private next = 0;
+  readonly release: () => void;
+  private readonly pieces: Iterator<WritePiece, undefined>;
 
-  /** The parts must have been marked as shared. */
-  constructor(
-    mark: number,
-    head: HeldBytes,
-    parts: readonly Part[],
-    tail: HeldBytes,
-    write: (out: RdbOutput, part: Part) => void,
-  ) {
+  constructor(mark: number, pieces: Iterator<WritePiece, undefined>, release: () => void) {
     this.mark = mark;
-    this.head = head;
-    this.parts = parts;
-    this.tail = tail;
-    this.write = write;
+    this.pieces = pieces;
+    this.release = release;
   }
 
   writePiece(out: RdbOutput): boolean {
-    const { head, tail, parts } = this;
-    const before = head.take();
-    if (before !== undefined) out.bytes(before.buf, before.from, before.to);
-    else if (this.next < parts.length) {
-      const part = parts[this.next++];
-      this.write(out, part);
-      part.isShared = false;
-    } else {
-      const behind = tail.take();
-      if (behind === undefined) return false;
-      out.bytes(behind.buf, behind.from, behind.to);
-    }
-    return true;
-  }
-
-  release(): void {
-    for (const part of this.parts) part.isShared = false;
-    this.head.release();
-    this.tail.release();
+    const write = this.pieces.next().value;
+    write?.(out);
+    return write !== undefined;
   }
 }

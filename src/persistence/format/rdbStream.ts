@@ -9,26 +9,25 @@
  *
  * Ids of nodes and of pending entries are 16 bytes, the high ones first; the others are two numbers.
  */
-import type { HeldBytes } from '../../base/heldBytes.js';
 import type { Database } from '../../store/database.js';
 import { ENCODING_DEFAULT, type ExpireAtMs, type Ref, TYPE_STREAM } from '../../store/types.js';
 import { ListpackCursor } from '../../types/listpack/cursor.js';
 import { EntryReader } from '../../types/stream/entryReader.js';
 import { type Consumer, ENTRIES_READ_UNKNOWN, type Group } from '../../types/stream/group.js';
 import { StreamId } from '../../types/stream/id.js';
+import type { IdRows } from '../../types/stream/idRows.js';
 import { validateNode } from '../../types/stream/nodeFormat.js';
 import type { Segment } from '../../types/stream/segment.js';
 import { Stream } from '../../types/stream/stream.js';
 import { RDB_STREAM, RDB_STREAM_2, RDB_STREAM_3 } from './rdbFormat.js';
-import { FrozenParts } from './rdbFrozen.js';
 import { type RdbInput, RdbString } from './rdbInput.js';
 import { type LoadedValue, NODES_A_STEP, readInSteps, type ValueReading } from './rdbLoaded.js';
-import { RdbOutput } from './rdbOutput.js';
-import { type EarlyParts, SLICED_FROM_BYTES, SlicedParts, type SlicedValue } from './rdbSliced.js';
+import type { RdbOutput } from './rdbOutput.js';
+import { type EarlyParts, SLICED_FROM_BYTES, SlicedPieces, type SlicedValue, type WritePiece } from './rdbSliced.js';
 
 const ID_BYTES = 16;
-/** So much of a stream's groups is put together before it is put away. */
-const PART_BYTES = 64 * 1024;
+/** Of pending entries. */
+const ROWS_A_PIECE = 500;
 /** A pending entry whose consumer is not known yet. */
 const UNOWNED = -1;
 
@@ -47,36 +46,29 @@ export class RdbStreams {
   private readonly idBytes = Buffer.alloc(ID_BYTES);
 
   write(out: RdbOutput, db: Database, ref: Ref): void {
-    const stream = db.object(ref) as Stream;
     out.byte(RDB_STREAM_2);
-    out.count(stream.nodeCount);
-    for (const segment of stream.segments) this.writeNodes(out, segment);
-    this.writeTail(out, stream);
+    for (const writePiece of this.pieces(db.object(ref) as Stream)) writePiece(out);
   }
 
-  /** Groups and counters are taken at once, the entries in pieces. */
   slice(db: Database, ref: Ref, early: EarlyParts | undefined): SlicedValue | undefined {
     const stream = db.object(ref) as Stream;
     if (stream.bytesUsed <= SLICED_FROM_BYTES) return undefined;
-    const write = (out: RdbOutput, segment: Segment): void => this.writeNodes(out, segment);
-    if (early === undefined) return this.sliceFrozen(stream, write);
-    const { out, room } = early;
-    const head = room.hold();
-    const tail = room.hold();
-    out.count(stream.nodeCount);
-    putAway(out, head);
-    this.writeTail(out, stream, () => putAway(out, tail));
-    putAway(out, tail);
-    return new SlicedParts(RDB_STREAM_2, head, stream.share(), tail, write);
+    const sharing = early !== undefined;
+    const reading = stream.reading(sharing);
+    return new SlicedPieces(RDB_STREAM_2, this.pieces(reading, sharing), () => {
+      if (sharing) reading.endReading();
+    });
   }
 
-  private sliceFrozen(stream: Stream, write: (out: RdbOutput, segment: Segment) => void): SlicedValue {
-    const head = new RdbOutput();
-    head.count(stream.nodeCount);
-    const tail = new RdbOutput();
-    tail.compressing = false;
-    this.writeTail(tail, stream);
-    return new FrozenParts(RDB_STREAM_2, head, [...stream.segments], tail, write);
+  /** Nobody else may move the cursors of the stream before the last piece is written. */
+  private *pieces(stream: Stream, sharing = false): Generator<WritePiece, undefined> {
+    yield (out) => out.count(stream.nodeCount);
+    for (const segment of stream.segments) {
+      yield (out) => this.writeNodes(out, segment);
+      if (sharing) segment.isShared = false;
+    }
+    yield (out) => this.writeCounters(out, stream);
+    for (const name of [...stream.groups.keys()].sort()) yield* this.groupPieces(name, stream.groups.get(name)!);
   }
 
   private writeNodes(out: RdbOutput, segment: Segment): void {
@@ -87,40 +79,49 @@ export class RdbStreams {
     });
   }
 
-  /** `onPart` is called now and then: what was written may be taken away. */
-  private writeTail(out: RdbOutput, stream: Stream, onPart = () => {}): void {
+  private writeCounters(out: RdbOutput, stream: Stream): void {
     out.count(stream.length);
     writeId(out, stream.lastId);
     writeId(out, stream.firstId);
     writeId(out, stream.maxDeletedId);
     out.countBig(stream.entriesAdded.value);
     out.count(stream.groups.size);
-    for (const name of [...stream.groups.keys()].sort()) {
-      out.latin1(name);
-      this.writeGroup(out, stream.groups.get(name)!, onPart);
-    }
   }
 
-  private writeGroup(out: RdbOutput, group: Group, onPart: () => void): void {
+  private *groupPieces(name: string, group: Group): Generator<WritePiece> {
     const { pending } = group;
-    writeId(out, group.lastId);
-    out.countBig(group.entriesRead);
-    out.count(pending.size);
-    for (let more = pending.first(); more; more = pending.next()) {
+    const consumers = group.sortedConsumers();
+    yield (out) => {
+      out.latin1(name);
+      writeId(out, group.lastId);
+      out.countBig(group.entriesRead);
+      out.count(pending.size);
+    };
+    yield* this.rowPieces(pending, (out) => {
       this.writeRawId(out, pending.id(this.id));
       out.time(pending.deliveredAtMs);
       out.countBig(pending.deliveries);
-      if (out.length >= PART_BYTES) onPart();
-    }
-    const consumers = group.sortedConsumers();
-    out.count(consumers.length);
+    });
+    yield (out) => out.count(consumers.length);
     for (const { name, seenAtMs, pending: own } of consumers) {
-      out.latin1(name);
-      out.time(seenAtMs);
-      out.count(own.size);
-      for (let more = own.first(); more; more = own.next()) this.writeRawId(out, own.id(this.id));
-      if (out.length >= PART_BYTES) onPart();
+      yield (out) => {
+        out.latin1(name);
+        out.time(seenAtMs);
+        out.count(own.size);
+      };
+      yield* this.rowPieces(own, (out) => this.writeRawId(out, own.id(this.id)));
     }
+  }
+
+  private *rowPieces(rows: IdRows, writeRow: WritePiece): Generator<WritePiece> {
+    let more = rows.first();
+    const writeSome = (out: RdbOutput): void => {
+      for (let left = ROWS_A_PIECE; more && left > 0; left--) {
+        writeRow(out);
+        more = rows.next();
+      }
+    };
+    while (more) yield writeSome;
   }
 
   private writeRawId(out: RdbOutput, id: StreamId): void {
@@ -245,11 +246,6 @@ export class RdbStreams {
     input.raw(ID_BYTES, this.idText);
     return input.failed ? this.id : rawId(this.idText, this.id);
   }
-}
-
-function putAway(out: RdbOutput, held: HeldBytes): void {
-  held.push(out.buf, 0, out.length);
-  out.reset();
 }
 
 function fail(input: RdbInput): number {

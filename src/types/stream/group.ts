@@ -163,6 +163,21 @@ export class Group {
 
   /** Takes over consumers and pending entries; must have none. */
   copyFrom(other: Group): void {
+    this.takeOver(other, (own, rows) => own.copyFrom(rows));
+  }
+
+  /** Reads those of the other as {@link IdRows.readFrom} does; must have none. */
+  readFrom(other: Group, sharing: boolean): void {
+    this.takeOver(other, (own, rows) => own.readFrom(rows, sharing));
+  }
+
+  /** What was shared may change again. */
+  endReading(): void {
+    this.pending.endReading();
+    for (const consumer of this.consumers.values()) consumer.pending.endReading();
+  }
+
+  private takeOver(other: Group, take: (own: IdRows, rows: IdRows) => void): void {
     for (const consumer of other.slots) {
       if (consumer === undefined) {
         this.freeSlots.push(this.slots.push(undefined) - 1);
@@ -171,12 +186,12 @@ export class Group {
       const { name, slot, seenAtMs, activeAtMs, pending } = consumer;
       const copy = new Consumer(name, slot, seenAtMs, this.account);
       copy.activeAtMs = activeAtMs;
-      copy.pending.copyFrom(pending);
+      take(copy.pending, pending);
       this.slots.push(copy);
       this.consumers.set(name, copy);
       this.account.bytesUsed += CONSUMER_OVERHEAD_BYTES + name.length;
     }
-    this.pending.copyFrom(other.pending);
+    take(this.pending, other.pending);
   }
 
   verify(): void {

@@ -7,6 +7,8 @@
  * Rows mostly come at the end and go anywhere. A chunk that is full is followed by a new one when the row comes last, and is cut
  * in half otherwise; chunks that run empty take less memory, and join their neighbours.
  *
+ * A snapshot may read a list as it was ({@link IdRows.readFrom}): a chunk that it shares is replaced by a copy before it is written to.
+ *
  * Invariants: ids ascend strictly; no chunk is empty; `size` is the number of rows; what the chunks take is in the account.
  *
  * The list is its own cursor: seek, find, insert and next leave it standing on a row, whose words are words[at + i].
@@ -25,6 +27,8 @@ const CHUNK_OVERHEAD_BYTES = 200;
 interface Chunk {
   words: Int32Array;
   count: number;
+  /** Another list reads it: it stays as it is. */
+  isShared: boolean;
 }
 
 const NO_WORDS = new Int32Array(0);
@@ -103,14 +107,14 @@ export class IdRows {
       if (this.seek(id) && id.compareAt(this.words, this.at) === 0) return false;
       if (this.chunks[this.chunk].count === MAX_ROWS) this.split();
     }
-    this.open(this.chunks[this.chunk]);
+    this.open(this.own(this.chunk));
     id.write(this.words, this.at);
     return true;
   }
 
   /** Removes the row on which it stands and goes to the one that followed; false at the end. */
   remove(): boolean {
-    const chunk = this.chunks[this.chunk];
+    const chunk = this.own(this.chunk);
     const { width } = this;
     chunk.words.copyWithin(this.row * width, (this.row + 1) * width, chunk.count * width);
     chunk.count--;
@@ -141,12 +145,43 @@ export class IdRows {
 
   /** Becomes a copy of another list of the same width; must be empty. */
   copyFrom(other: IdRows): void {
-    for (const { words, count } of other.chunks) {
-      const chunk = { words: words.slice(), count };
+    for (const each of other.chunks) {
+      const chunk = cloneOf(each);
       this.chunks.push(chunk);
       this.charge(chunkBytes(chunk));
     }
     this.size = other.size;
+  }
+
+  /**
+   * Reads the rows of another list of the same width; must be empty, and nothing is written here. With `sharing` they stay as they are
+   * until {@link endReading}, whatever becomes of the other list.
+   */
+  readFrom(other: IdRows, sharing: boolean): void {
+    for (const chunk of other.chunks) {
+      if (sharing) chunk.isShared = true;
+      this.chunks.push(chunk);
+    }
+    this.size = other.size;
+  }
+
+  /** The rows that were shared may change again. */
+  endReading(): void {
+    for (const chunk of this.chunks) chunk.isShared = false;
+  }
+
+  /** To be called before the words of the row on which it stands are written. */
+  protected beforeWrite(): void {
+    this.words = this.own(this.chunk).words;
+  }
+
+  /** A chunk to be written to. */
+  private own(index: number): Chunk {
+    const chunk = this.chunks[index];
+    if (!chunk.isShared) return chunk;
+    const own = cloneOf(chunk);
+    this.chunks[index] = own;
+    return own;
   }
 
   /** Points words and at to the row it stands on, moving on from the end of a chunk; false at the end of the list. */
@@ -188,7 +223,7 @@ export class IdRows {
 
   /** Cuts the chunk in half and stays on the same row. */
   private split(): void {
-    const chunk = this.chunks[this.chunk];
+    const chunk = this.own(this.chunk);
     const kept = chunk.count >> 1;
     const half = this.newChunk(MAX_ROWS);
     half.words.set(chunk.words.subarray(kept * this.width, chunk.count * this.width));
@@ -212,9 +247,9 @@ export class IdRows {
 
   /** Adds the rows of the chunk behind to the chunk `first`, if both are small; otherwise false. */
   private join(first: number): boolean {
-    const chunk = this.chunks[first];
     const behind = this.chunks[first + 1];
-    if (behind === undefined || chunk.count + behind.count > MAX_ROWS >> 1) return false;
+    if (behind === undefined || this.chunks[first].count + behind.count > MAX_ROWS >> 1) return false;
+    const chunk = this.own(first);
     const rows = chunk.count + behind.count;
     const { width } = this;
     if (rows * width > chunk.words.length) this.resize(chunk, Math.min(MAX_ROWS, rows * 2));
@@ -226,7 +261,7 @@ export class IdRows {
   }
 
   private newChunk(rows: number): Chunk {
-    const chunk = { words: new Int32Array(rows * this.width), count: 0 };
+    const chunk = { words: new Int32Array(rows * this.width), count: 0, isShared: false };
     this.charge(chunkBytes(chunk));
     return chunk;
   }
@@ -269,6 +304,10 @@ export class IdRows {
 function ascends(before: readonly number[], id: readonly number[]): boolean {
   const at = before.findIndex((word, i) => word !== id[i]);
   return at >= 0 && before[at] < id[at];
+}
+
+function cloneOf({ words, count }: Chunk): Chunk {
+  return { words: words.slice(), count, isShared: false };
 }
 
 function chunkBytes(chunk: Chunk): number {

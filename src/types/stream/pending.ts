@@ -27,6 +27,7 @@ export class PendingEntries extends IdRows {
   }
 
   set deliveredAtMs(ms: number) {
+    this.beforeWrite();
     this.words[this.at + TIME] = highWord(ms);
     this.words[this.at + TIME + 1] = ms | 0;
   }
@@ -37,12 +38,14 @@ export class PendingEntries extends IdRows {
   }
 
   set deliveries(count: bigint) {
+    this.beforeWrite();
     this.words[this.at + COUNT] = Number(BigInt.asIntN(32, count >> 32n));
     this.words[this.at + COUNT + 1] = Number(BigInt.asIntN(32, count));
   }
 
   /** The same as `deliveries++`, without garbage. */
   countDelivery(): void {
+    this.beforeWrite();
     const low = (this.words[this.at + COUNT + 1] + 1) | 0;
     this.words[this.at + COUNT + 1] = low;
     if (low === 0) this.words[this.at + COUNT]++;
@@ -61,6 +64,7 @@ export class PendingEntries extends IdRows {
   }
 
   set slot(slot: number) {
+    this.beforeWrite();
     this.words[this.at + SLOT] = slot;
   }
 }

@@ -92,10 +92,26 @@ export class Stream implements StoredObject {
     return own;
   }
 
-  /** The segments as they are, for a snapshot, until it takes {@link Segment.isShared} back. */
-  share(): readonly Segment[] {
-    for (const segment of this.segments) segment.isShared = true;
-    return [...this.segments];
+  /**
+   * A stream to read this one by in steps, with cursors of its own. With `sharing` it stays as it is now whatever becomes of this one,
+   * until {@link endReading}; at most one such at a time.
+   */
+  reading(sharing: boolean): Stream {
+    const image = this.withoutContents();
+    for (const segment of this.segments) {
+      if (sharing) segment.isShared = true;
+      image.segments.push(segment);
+    }
+    for (const [name, group] of this.groups) {
+      image.addGroup(name, group.lastId, group.entriesRead)!.readFrom(group, sharing);
+    }
+    return image;
+  }
+
+  /** Of a reading with `sharing`: what it shared may change again. */
+  endReading(): void {
+    for (const segment of this.segments) segment.isShared = false;
+    for (const group of this.groups.values()) group.endReading();
   }
 
   /** Begins a node of `length` bytes, which the caller writes, with room for `room` more. Answers its segment. */
@@ -201,6 +217,17 @@ export class Stream implements StoredObject {
   // ---------------------------------------------------------------- StoredObject
 
   clone(): Stream {
+    const copy = this.withoutContents();
+    for (const segment of this.segments) copy.segments.push(segment.clone(copy.account));
+    for (const [name, group] of this.groups) {
+      copy.addGroup(name, group.lastId, group.entriesRead)!.copyFrom(group);
+    }
+    copy.takeGrowth();
+    return copy;
+  }
+
+  /** Its ids and counters; segments and groups are to be added. */
+  private withoutContents(): Stream {
     const copy = new Stream();
     copy.length = this.length;
     copy.lastId.copy(this.lastId);
@@ -208,11 +235,6 @@ export class Stream implements StoredObject {
     copy.maxDeletedId.copy(this.maxDeletedId);
     copy.entriesAdded.copy(this.entriesAdded);
     copy.nodeBytes = this.nodeBytes;
-    for (const segment of this.segments) copy.segments.push(segment.clone(copy.account));
-    for (const [name, group] of this.groups) {
-      copy.addGroup(name, group.lastId, group.entriesRead)!.copyFrom(group);
-    }
-    copy.takeGrowth();
     return copy;
   }
 
