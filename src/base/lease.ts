@@ -12,6 +12,12 @@
 /** A parcel in more parts than this costs more than one copy of the whole. */
 const MAX_PARTS = 1000;
 
+/**
+ * Told when so many of the bytes that a parcel still needs are about to be its own alone: memory beside the owner's. The parcel may be
+ * taken to its end and released at that moment.
+ */
+export type OnKept = (bytes: number) => void;
+
 /** buf[from, to) */
 export interface Piece {
   readonly buf: Buffer;
@@ -31,16 +37,21 @@ export class Lease {
   }
 
   /** Lends buf[start, end): it stays as it is, for the parcel, until that is released. */
-  lend(buf: Buffer, start: number, end: number): Parcel {
-    const parcel = new Parcel(buf, start, end, this);
+  lend(buf: Buffer, start: number, end: number, onKept?: OnKept): Parcel {
+    const parcel = new Parcel(buf, start, end, this, onKept);
     this.parcels.push(parcel);
     return parcel;
   }
 
   /** Whether the owner may write [from, to) now; otherwise it must leave the memory to those who read it. */
   clear(from: number, to: number): boolean {
-    for (const parcel of this.parcels) if (!parcel.save(from, to)) return false;
+    for (const parcel of [...this.parcels]) if (!parcel.save(from, to)) return false;
     return true;
+  }
+
+  /** The owner leaves the memory to the parcels. */
+  abandon(): void {
+    for (const parcel of [...this.parcels]) parcel.onKept?.(parcel.length);
   }
 
   /** For {@link Parcel.release}. */
@@ -54,14 +65,16 @@ export class Lease {
 export class Parcel {
   /** Bytes that have not been taken. */
   length: number;
+  readonly onKept: OnKept | undefined;
   private readonly lease: Lease | undefined;
   private readonly parts: Part[];
   private flightFrom = 0;
   private flightTo = 0;
 
   /** buf[start, end), to which nobody writes any more, or which `lease` lends. */
-  constructor(buf: Buffer, start: number, end: number, lease: Lease | undefined = undefined) {
+  constructor(buf: Buffer, start: number, end: number, lease: Lease | undefined = undefined, onKept?: OnKept) {
     this.length = end - start;
+    this.onKept = onKept;
     this.lease = lease;
     this.parts = [{ buf, from: start, to: end, lent: lease !== undefined }];
   }
@@ -94,6 +107,7 @@ export class Parcel {
   save(from: number, to: number): boolean {
     if (this.flightTo > from && this.flightFrom < to) return false;
     if (this.parts.length > MAX_PARTS) return false;
+    this.tellKept(from, to);
     for (let i = this.parts.length - 1; i >= 0; i--) {
       const part = this.parts[i];
       const first = Math.max(from, part.from);
@@ -101,6 +115,15 @@ export class Parcel {
       if (part.lent && first < end) this.parts.splice(i, 1, ...split(part, first, end));
     }
     return true;
+  }
+
+  private tellKept(from: number, to: number): void {
+    if (this.onKept === undefined) return;
+    let bytes = 0;
+    for (const part of this.parts) {
+      if (part.lent) bytes += Math.max(0, Math.min(to, part.to) - Math.max(from, part.from));
+    }
+    if (bytes > 0) this.onKept(bytes);
   }
 }
 

@@ -106,6 +106,10 @@ export class LargeBytes implements StoredObject {
     this.length = newLength;
   }
 
+  release(): void {
+    this.lease.abandon();
+  }
+
   /** Whether a string of this length may be written over the whole. */
   takes(length: number): boolean {
     return !this.lease.isHeld && this.bytes.length >= length && this.bytes.length <= 2 * length;
@@ -133,6 +137,7 @@ export class LargeBytes implements StoredObject {
     this.data = dataOf(this.bytes);
     old.copy(this.bytes, 0, 0, kept);
     this.dirtyEnd = isGrowable(this.bytes) ? kept : capacity;
+    this.lease.abandon();
     this.lease = new Lease();
   }
 }

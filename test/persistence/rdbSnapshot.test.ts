@@ -7,6 +7,7 @@
 import { readdirSync } from 'node:fs';
 import { describe, expect, it, vi } from 'vitest';
 import { Prng } from '../../src/base/prng.js';
+import { WaitingRoom } from '../../src/persistence/format/waitingRoom.js';
 import { IdRows } from '../../src/types/stream/idRows.js';
 import { type FakeStream, Harness } from '../net/harness.js';
 import { BASIC_COMMANDS, CommandGenerator, type WeightedCommand } from '../spec/random/generator.js';
@@ -264,5 +265,36 @@ describe.each(['rdb', 'commands'] as const)('a snapshot, %s', async (format) => 
       while (snapshot.step());
     }).toThrow('disk full');
     snapshot.release();
+  });
+});
+
+describe('long strings that are overwritten while a snapshot has them queued', () => {
+  const MIB = 1 << 20;
+  const KEYS = Array.from({ length: 12 }, (_, i) => `long:${i}`);
+  const STRINGS = KEYS.map((key, i) => ['SET', key, String.fromCharCode(97 + i).repeat(2 * MIB)]);
+  const other = '!'.repeat(2 * MIB);
+
+  it.each<[string, number, (key: string) => string[]]>([
+    ['by SET', 0, (key) => ['SET', key, other]],
+    ['by COPY, with one being written', 3, (key) => ['COPY', 'source', key, 'REPLACE']],
+    ['by SETRANGE, with one being written', 3, (key) => ['SETRANGE', key, '0', other]],
+    ['by APPEND, which moves them', 0, (key) => ['APPEND', key, 'more']],
+  ])('%s: are written out before more than 16 MiB are kept', (_, steps, overwrite) => {
+    const harness = filled([...STRINGS, ['SET', 'source', other]]);
+    const before = digestOf(harness);
+    const { files, snapshot } = snapshotOf(harness, undefined, 'rdb');
+    for (let i = 0; i < steps; i++) snapshot.step();
+    const waiting = vi.spyOn(WaitingRoom.prototype, 'admit');
+    const stream = harness.connect();
+    for (const key of KEYS) harness.call(stream, ...overwrite(key));
+    const waitingBytes = waiting.mock.calls.reduce((sum, [, length]) => sum + length, 0);
+    waiting.mockRestore();
+    const writtenBytes = (files.text(DUMP) ?? '').length + waitingBytes;
+    expect(writtenBytes).toBeGreaterThanOrEqual((24 - 16 - 2) * MIB);
+    expect(writtenBytes).toBeLessThan(16 * MIB);
+    while (snapshot.step());
+    snapshot.finish();
+    snapshot.release();
+    expect(digestOfFile(files)).toBe(before);
   });
 });

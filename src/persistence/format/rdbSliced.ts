@@ -29,6 +29,8 @@ export interface EarlyParts {
   readonly out: RdbOutput;
   /** Where it waits. */
   readonly room: WaitingRoom;
+  /** So many bytes of a value are about to be kept for it alone. It may be written to its end and released at that moment. */
+  onKept(value: SlicedValue, bytes: number): void;
 }
 
 export type WritePiece = (out: RdbOutput) => void;
@@ -39,6 +41,8 @@ export interface SlicedValue {
   readonly mark: number;
   /** Writes the next piece; false when that was the last. */
   writePiece(out: RdbOutput): boolean;
+  /** Memory that is kept for it and nobody else. */
+  readonly keptBytes?: number;
   /** Nothing more of it is wanted; it may change freely. */
   release(): void;
 }
@@ -88,12 +92,16 @@ export class SlicedElements implements SlicedValue {
 /** A long string. It is not compressed: that cannot be done in pieces. */
 export class SlicedString implements SlicedValue {
   readonly mark: number;
+  keptBytes = 0;
   private readonly parcel: Parcel;
   private hasBegun = false;
 
-  constructor(mark: number, { bytes, length, lease }: LargeBytes) {
+  constructor(mark: number, { bytes, length, lease }: LargeBytes, early: EarlyParts | undefined) {
     this.mark = mark;
-    this.parcel = lease.lend(bytes, 0, length);
+    this.parcel = lease.lend(bytes, 0, length, (kept) => {
+      this.keptBytes += kept;
+      early?.onKept(this, kept);
+    });
   }
 
   writePiece(out: RdbOutput): boolean {

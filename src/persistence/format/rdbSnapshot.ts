@@ -3,7 +3,8 @@
  *
  * A value too large for one step (rdbSliced.ts) is written piece by piece. What comes out of turn meanwhile waits until it is done, for
  * records cannot stand inside one another. Large values that are about to change are taken as they are and queue for their
- * turn; the elements that do change before it wait as well. Where they wait (waitingRoom.ts), memory is bounded.
+ * turn; the elements that do change before it wait as well. Where they wait (waitingRoom.ts), memory is bounded. Of long strings in the
+ * queue that are overwritten, KEPT_BYTES_MAX stay in memory; whoever overwrites another writes it out first.
  */
 import type { HeldBytes } from '../../base/heldBytes.js';
 import type { Database } from '../../store/database.js';
@@ -13,10 +14,13 @@ import { type DatabaseSize, RdbEntryWriter, type SlicedEntry } from './rdbEntryW
 import type { RdbFileFacts } from './rdbFileFormat.js';
 import { RdbFileWriter, type TakeBytes } from './rdbFileWriter.js';
 import { RdbOutput } from './rdbOutput.js';
-import type { EarlyParts } from './rdbSliced.js';
+import type { EarlyParts, SlicedValue } from './rdbSliced.js';
 import type { RdbValues } from './rdbValue.js';
 import { SnapshotWalk } from './snapshotWalk.js';
 import { type OpenScratch, WaitingRoom } from './waitingRoom.js';
+
+/** Written in some ten milliseconds. */
+const KEPT_BYTES_MAX = 16 * 1024 * 1024;
 
 export class RdbSnapshot extends SnapshotWalk {
   private readonly file: RdbFileWriter;
@@ -31,12 +35,18 @@ export class RdbSnapshot extends SnapshotWalk {
   private readonly queue: SlicedEntry[] = [];
   private current: SlicedEntry | undefined;
   private readonly isCompressing: boolean;
+  /** Bytes of overwritten strings that are kept for us. */
+  private keptBytes = 0;
 
   /** The keyspace as it is now: no command may be half done. */
   constructor(store: Store, values: RdbValues, facts: RdbFileFacts, take: TakeBytes, openScratch: OpenScratch) {
     super(store);
     this.room = new WaitingRoom(openScratch);
-    this.early = { room: this.room, out: new RdbOutput() };
+    this.early = {
+      room: this.room,
+      out: new RdbOutput(),
+      onKept: (value, bytes) => this.keep(value, bytes),
+    };
     this.early.out.compressing = facts.compressing;
     this.waiting = this.room.hold();
     this.isCompressing = facts.compressing;
@@ -74,7 +84,7 @@ export class RdbSnapshot extends SnapshotWalk {
     const { current, file } = this;
     if (current === undefined) return false;
     if (!current.value.writePiece(file.entries.out)) {
-      current.value.release();
+      this.letGo(current.value);
       this.current = undefined;
       this.isCatchingUp = true;
     }
@@ -102,8 +112,7 @@ export class RdbSnapshot extends SnapshotWalk {
   }
 
   protected override takeEntry(db: Database, database: DatabaseSize, ref: Ref): void {
-    const mustWait = this.current !== undefined || this.isCatchingUp;
-    const writer = mustWait ? this.late : this.file.entries;
+    const { writer } = this;
     const large = writer.slice(db, ref, database, this.early);
     if (large !== undefined) {
       this.queue.push(large);
@@ -113,9 +122,46 @@ export class RdbSnapshot extends SnapshotWalk {
     // Compression takes more time than all the rest, and a command waits for what comes out of turn.
     writer.out.compressing = this.isInTurn && this.isCompressing;
     writer.entry(db, ref);
-    if (mustWait) {
-      this.waiting.push(writer.out.buf, 0, writer.out.length);
-      writer.out.reset();
-    } else this.file.giveWhatIsFull();
+    this.passOn(writer);
+  }
+
+  /** For whole entries. */
+  private get writer(): RdbEntryWriter {
+    return this.current !== undefined || this.isCatchingUp ? this.late : this.file.entries;
+  }
+
+  /** What a writer has written goes on its way. */
+  private passOn(writer: RdbEntryWriter): void {
+    if (writer !== this.late) return this.file.giveWhatIsFull();
+    this.waiting.push(writer.out.buf, 0, writer.out.length);
+    writer.out.reset();
+  }
+
+  /** The command that runs overwrites a string which has not been written: it waits until it is, when too much is kept already. */
+  private keep(value: SlicedValue, bytes: number): void {
+    this.keptBytes += bytes;
+    if (this.keptBytes <= KEPT_BYTES_MAX) return;
+    const at = this.queue.findIndex((entry) => entry.value === value);
+    if (at < 0) return;
+    const [entry] = this.queue.splice(at, 1);
+    try {
+      this.writeAtOnce(entry);
+    } catch (error) {
+      this.fail(error);
+    }
+    this.letGo(value);
+  }
+
+  private writeAtOnce({ database, head, value }: SlicedEntry): void {
+    const { writer } = this;
+    writer.select(database);
+    writer.out.bytes(head, 0, head.length);
+    while (value.writePiece(writer.out)) this.passOn(writer);
+    this.passOn(writer);
+  }
+
+  private letGo(value: SlicedValue): void {
+    value.release();
+    this.keptBytes -= value.keptBytes ?? 0;
   }
 }

@@ -43,10 +43,10 @@ class RdbStrings implements TypeCodec {
     out.view(db.readValue(ref));
   }
 
-  slice(db: Database, ref: Ref): SlicedValue | undefined {
+  slice(db: Database, ref: Ref, early: EarlyParts | undefined): SlicedValue | undefined {
     const object = db.object(ref);
     if (!(object instanceof LargeBytes) || object.length <= SLICED_FROM_BYTES) return undefined;
-    return new SlicedString(rdb.RDB_STRING, object);
+    return new SlicedString(rdb.RDB_STRING, object, early);
   }
 
   read(input: RdbInput, _type: number, db: Database): LoadedValue {
