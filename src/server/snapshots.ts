@@ -3,7 +3,7 @@
  * background saves, rewrites of the append-only file and full resynchronizations; one at a time, as redis-server has one child at a time.
  *
  * The work is done in slices between the requests (persistence/format/snapshotWalk.ts). A slice takes less than a millisecond;
- * while requests come, all of them together take a quarter of the time.
+ * while requests come, slices and what writers save before they write take SHARE of the time, together as far as possible.
  */
 import type { Config } from '../config/config.js';
 import type { Executor } from '../exec/executor.js';
@@ -16,8 +16,12 @@ import type { SnapshotWalk } from '../persistence/format/snapshotWalk.js';
 import type { ScratchFile } from '../persistence/format/waitingRoom.js';
 import { nodeFileSystem } from '../persistence/io/fileSystem.js';
 import { openScratchFile } from '../persistence/io/scratchFile.js';
-import { sliceUs } from './slicePacer.js';
+import { SliceBudget } from './slicePacer.js';
 
+/** While requests come. With less a save would last longer than redis-server's, with more it would slow serving down by more. */
+const SHARE = 0.42;
+/** No key that a writer saves is taken to cost more: what makes the walk's keys dear are large values, which cost writers little. */
+const KEY_US_MAX = 2;
 /** How long to wait for a sink that is full. */
 const FULL_PAUSE_MS = 1;
 
@@ -140,9 +144,14 @@ class Running implements Snapshot {
   readonly #onOver: () => void;
   #next: NodeJS.Immediate | undefined;
   #pause: NodeJS.Timeout | undefined;
-  /** When the last slice ended, and how many commands had been run by then. */
-  #pausedAtUs = 0;
+  readonly #budget = new SliceBudget(SHARE);
+  /** When the last slice ended, and how many commands had been run and keys saved by then. */
+  #pausedAtUs: number;
   #commandsBefore = -1;
+  #savedBefore = 0;
+  /** The slices so far: how long they took, and how many keys they saved. */
+  #walkedUs = 0;
+  #walkedKeys = 0;
   /** Nothing is left to read. */
   #isRead = false;
   /** Keys that have had their delay. */
@@ -156,6 +165,7 @@ class Running implements Snapshot {
     this.#walk = walk;
     this.#options = options;
     this.#onOver = onOver;
+    this.#pausedAtUs = executor.server.clock.monotonicUs();
     this.#schedule();
   }
 
@@ -192,9 +202,14 @@ class Running implements Snapshot {
 
   #slice(): void {
     if (this.#isRead) return this.#end();
-    const { clock, stats } = this.#executor.server;
+    const { clock } = this.#executor.server;
     const beganUs = clock.monotonicUs();
-    const lengthUs = sliceUs(stats.commandsProcessed !== this.#commandsBefore, beganUs - this.#pausedAtUs);
+    const savedKeys = this.#walk.savedKeys;
+    const lengthUs = this.#lengthUs(beganUs);
+    if (lengthUs === 0) {
+      this.#pauseAt(beganUs);
+      return this.#schedule();
+    }
     const isDelayed = this.#delayUsPerKey > 0;
     let nowUs = beganUs;
     try {
@@ -205,9 +220,24 @@ class Running implements Snapshot {
     } catch (error) {
       return this.#end(error);
     }
-    this.#pausedAtUs = nowUs;
-    this.#commandsBefore = stats.commandsProcessed;
+    this.#walkedUs += nowUs - beganUs;
+    this.#walkedKeys += this.#walk.savedKeys - savedKeys;
+    this.#pauseAt(nowUs);
     this.#schedule();
+  }
+
+  /** How long the slice that begins may take. */
+  #lengthUs(beganUs: number): number {
+    const isServing = this.#executor.server.stats.commandsProcessed !== this.#commandsBefore;
+    const keyUs = this.#walkedKeys === 0 ? 0 : Math.min(KEY_US_MAX, this.#walkedUs / this.#walkedKeys);
+    const byWritersUs = (this.#walk.savedKeys - this.#savedBefore) * keyUs;
+    return this.#budget.next(beganUs, this.#pausedAtUs, isServing, byWritersUs);
+  }
+
+  #pauseAt(nowUs: number): void {
+    this.#pausedAtUs = nowUs;
+    this.#commandsBefore = this.#executor.server.stats.commandsProcessed;
+    this.#savedBefore = this.#walk.savedKeys;
   }
 
   #end(error?: unknown): void {
