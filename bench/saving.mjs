@@ -4,9 +4,10 @@
  *   node bench/saving.mjs [--keys 2000000] [--size 100] [--rounds 3] [--pin none] [--only-ours] [--aof] [--warm-up 1]
  *
  * redis-benchmark overwrites random keys (SET, 50 connections, depth 16) all the time. Shown are its rate before and during a
- * BGSAVE (with --aof, a BGREWRITEAOF), how long that took, by how much memory grew (proportional set size of the server and its
- * children, sampled; the growth before the save is the load's own), and the longest PING before and during it. The first save of a
- * process runs code that has not been compiled yet; --warm-up N lets N saves go before.
+ * BGSAVE (with --aof, a BGREWRITEAOF), the same for each second that the server's own process computed (other work on the machine changes
+ * that less; redis-server's child is not in it), how long the save took, by how much memory grew (proportional set size of the server and
+ * its children, sampled; the growth before the save is the load's own), and the longest PING before and during it. The first save of
+ * a process runs code that has not been compiled yet; --warm-up N lets N saves go before.
  */
 import { spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -50,6 +51,12 @@ function memoryOf(pid) {
     }
   }
   return bytes;
+}
+
+/** Seconds that a process has computed, without its children. @param {number} pid */
+function cpuSecondsOf(pid) {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+  return (Number(fields[11]) + Number(fields[12])) / 100;
 }
 
 /** Sends PING every millisecond and remembers the longest wait. */
@@ -108,12 +115,14 @@ async function measure(server) {
     }
     await sleep(1000);
     probe.take();
-    let [commands, at] = [await commandsOf(server), performance.now()];
+    let [commands, at, cpu] = [await commandsOf(server), performance.now(), cpuSecondsOf(server.pid)];
     await sleep(BEFORE_MS);
-    const rateBefore = ((await commandsOf(server)) - commands) / (performance.now() - at);
+    const servedBefore = (await commandsOf(server)) - commands;
+    const rateBefore = servedBefore / (performance.now() - at);
+    const cpuBefore = cpuSecondsOf(server.pid) - cpu;
     const pingBeforeMs = probe.take();
     const memoryBefore = memoryOf(server.pid);
-    [commands, at] = [await commandsOf(server), performance.now()];
+    [commands, at, cpu] = [await commandsOf(server), performance.now(), cpuSecondsOf(server.pid)];
     await server.call(options.aof ? 'BGREWRITEAOF' : 'BGSAVE');
     let memoryPeak = memoryBefore;
     do {
@@ -121,7 +130,9 @@ async function measure(server) {
       memoryPeak = Math.max(memoryPeak, memoryOf(server.pid));
     } while ((await field(server, 'persistence', flag)) !== '0');
     const tookMs = performance.now() - at;
-    const rateDuring = ((await commandsOf(server)) - commands) / tookMs;
+    const servedDuring = (await commandsOf(server)) - commands;
+    const rateDuring = servedDuring / tookMs;
+    const cpuDuring = cpuSecondsOf(server.pid) - cpu;
     const status = await field(
       server,
       'persistence',
@@ -132,7 +143,9 @@ async function measure(server) {
       rateBefore,
       rateDuring,
       kept: rateDuring / rateBefore,
+      keptOfCpu: servedDuring / cpuDuring / (servedBefore / cpuBefore),
       tookSeconds: tookMs / 1000,
+      cpuSeconds: cpuDuring,
       memoryBefore: memoryBefore / MIB,
       growth: (memoryPeak - memoryBefore) / memoryBefore,
       pingBeforeMs,
@@ -174,7 +187,9 @@ const ROWS = /** @type {const} */ ([
   ['rateBefore', 'requests/ms before'],
   ['rateDuring', 'requests/ms during the save'],
   ['kept', 'during / before'],
+  ['keptOfCpu', 'the same per second of CPU'],
   ['tookSeconds', 'seconds'],
+  ['cpuSeconds', 'seconds of CPU'],
   ['memoryBefore', 'MiB before'],
   ['growth', 'growth / MiB before'],
   ['pingBeforeMs', 'longest PING before, ms'],
