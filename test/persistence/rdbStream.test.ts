@@ -115,7 +115,7 @@ describe('an RDB file that comes in piece by piece', () => {
 
   it.each([
     ['is cut', (bytes: Buffer) => bytes.subarray(0, bytes.length - 100), /^Unexpected EOF/],
-    ['is damaged', damaged, /^Wrong RDB checksum/],
+    ['is damaged', damaged, /^RDB CRC error/],
     ['goes on after its end', (bytes: Buffer) => Buffer.concat([bytes, bytes]), /^There is more than one RDB file/],
   ] as const)('that %s is refused, and nothing of it stays behind', async (_, spoil, problem) => {
     const bytes = spoil(fileOf(filled(large())));
