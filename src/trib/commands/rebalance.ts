@@ -2,18 +2,16 @@
 import type { Address } from '../address.js';
 import { type Cluster, findMember, idOf, type Member, mastersOf } from '../cluster.js';
 import { askConsent, type ChangeOptions } from '../consent.js';
-import { BestMover } from '../moving/best-mover.js';
 import { loadSettledCluster } from '../moving/migrations.js';
-import { MoveLog } from '../moving/move-log.js';
-import type { MoveOptions } from '../moving/mover.js';
-import { planRebalance, type Transfer, type WeightedOwner } from '../moving/rebalance-plan.js';
+import type { MoveOptions, SlotBatch } from '../moving/mover.js';
+import { planRebalance, type WeightedOwner } from '../moving/rebalance-plan.js';
 import { infoField } from '../node-state.js';
 import { isMaster } from '../node-view.js';
 import { printCheck } from '../report.js';
 import { listSlots } from '../slots.js';
 import type { Terminal } from '../terminal.js';
 import { type CommandContext, connectEntry } from './context.js';
-import { moveFailed } from './reshard.js';
+import { moveSlots } from './move-slots.js';
 
 export interface RebalanceOptions extends ChangeOptions, MoveOptions {
   /** `node=weight` each. */
@@ -63,17 +61,18 @@ export async function rebalance(context: CommandContext, address: Address, optio
     `>>> Rebalancing across ${owners.length} nodes. Total weight = ${plan.totalWeight.toFixed(2)}`,
     ...plan.balances.map(({ owner, balance }) => `${owner.member.name} balance is ${balance} slots`),
   );
-  return options.simulate
-    ? simulate(terminal, plan.transfers)
-    : await carryOut(terminal, cluster, plan.transfers, options, address);
+  const batches = plan.transfers.map(({ source, target, slots }) => {
+    return { source: source.member, target: target.member, slots };
+  });
+  return options.simulate ? simulate(terminal, batches) : await carryOut(terminal, cluster, batches, options, address);
 }
 
-function title({ source, target, slots }: Transfer<Owner>): string {
-  return `Moving ${slots.length} slots from ${source.member.name} to ${target.member.name}`;
+function title({ source, target, slots }: SlotBatch): string {
+  return `Moving ${slots.length} slots from ${source.name} to ${target.name}`;
 }
 
-function simulate(terminal: Terminal, transfers: readonly Transfer<Owner>[]): number {
-  for (const transfer of transfers) terminal.print(title(transfer), '#'.repeat(transfer.slots.length));
+function simulate(terminal: Terminal, batches: readonly SlotBatch[]): number {
+  for (const batch of batches) terminal.print(title(batch), '#'.repeat(batch.slots.length));
   terminal.report({ changed: false });
   return 0;
 }
@@ -81,34 +80,16 @@ function simulate(terminal: Terminal, transfers: readonly Transfer<Owner>[]): nu
 async function carryOut(
   terminal: Terminal,
   cluster: Cluster,
-  transfers: readonly Transfer<Owner>[],
+  batches: readonly SlotBatch[],
   options: RebalanceOptions,
   address: Address,
 ): Promise<number> {
-  if (options.dryRun || !options.yes) terminal.print(...transfers.map((transfer) => `    ${title(transfer)}`));
+  if (options.dryRun || !options.yes) terminal.print(...batches.map((batch) => `    ${title(batch)}`));
   const question = "Do you want to proceed with the proposed plan? (type 'yes' to accept): ";
   const consent = await askConsent(terminal, question, options);
   if (consent !== 'go') return consent === 'dry run' ? 0 : 1;
-  const total = transfers.reduce((sum, { slots }) => sum + slots.length, 0);
-  const log = new MoveLog(terminal, total, 'hashes');
-  const mover = new BestMover(cluster, options);
-  try {
-    for (const transfer of transfers) {
-      terminal.print(title(transfer));
-      const { source, target, slots } = transfer;
-      await mover.move({ source: source.member, target: target.member, slots }, log);
-      terminal.endLine();
-    }
-    return 0;
-  } catch (error) {
-    terminal.print(
-      ...moveFailed(error as Error, mover, address),
-      '      Then run the same command again for the rest.',
-    );
-    return 1;
-  } finally {
-    log.finish();
-  }
+  const afterFailure = ['Then run the same command again for the rest.'];
+  return await moveSlots(terminal, cluster, batches, { options, address, style: 'hashes', title, afterFailure });
 }
 
 // ------------------------------------------------------------------------------------------------------- weights

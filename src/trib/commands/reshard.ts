@@ -3,16 +3,15 @@ import { SLOT_COUNT } from '../../base/crc16.js';
 import type { Address } from '../address.js';
 import { type Cluster, findMember, idOf, type Member, mastersOf } from '../cluster.js';
 import { askConsent, type ChangeOptions } from '../consent.js';
-import { BestMover } from '../moving/best-mover.js';
 import { loadSettledCluster } from '../moving/migrations.js';
-import { MoveLog } from '../moving/move-log.js';
-import type { MoveOptions, SlotBatch, SlotMover } from '../moving/mover.js';
+import type { MoveOptions, SlotBatch } from '../moving/mover.js';
 import { reshardTable, type SlotMove, type SlotOwner } from '../moving/reshard-plan.js';
 import { isMaster } from '../node-view.js';
 import { memberBlock, printCheck } from '../report.js';
 import { listSlots } from '../slots.js';
 import type { Terminal } from '../terminal.js';
 import { type CommandContext, connectEntry } from './context.js';
+import { moveSlots } from './move-slots.js';
 
 export interface ReshardOptions extends ChangeOptions, MoveOptions {
   /** Ids or addresses, separated by commas, or `all`; asked for when undefined. */
@@ -56,7 +55,7 @@ export async function reshard(context: CommandContext, address: Address, options
   const question = 'Do you want to proceed with the proposed reshard plan (yes/no)? ';
   const consent = await askConsent(terminal, question, options);
   if (consent !== 'go') return consent === 'dry run' ? 0 : 1;
-  return await moveAll(terminal, cluster, batchesOf(table, order.target), options, address);
+  return await moveSlots(terminal, cluster, batchesOf(table, order.target), { options, address, style: 'lines' });
 }
 
 /** Consecutive slots of one source make one batch. */
@@ -64,39 +63,6 @@ function batchesOf(table: readonly SlotMove<Source>[], target: Member): SlotBatc
   const bySource = new Map<Source, number[]>();
   for (const { slot, source } of table) bySource.set(source, [...(bySource.get(source) ?? []), slot]);
   return [...bySource].map(([{ member }, slots]) => ({ source: member, target, slots }));
-}
-
-async function moveAll(
-  terminal: Terminal,
-  cluster: Cluster,
-  batches: readonly SlotBatch[],
-  options: ReshardOptions,
-  address: Address,
-): Promise<number> {
-  const log = new MoveLog(
-    terminal,
-    batches.reduce((sum, { slots }) => sum + slots.length, 0),
-    'lines',
-  );
-  const mover = new BestMover(cluster, options);
-  try {
-    for (const batch of batches) await mover.move(batch, log);
-    return 0;
-  } catch (error) {
-    terminal.print(...moveFailed(error as Error, mover, address));
-    return 1;
-  } finally {
-    log.finish();
-  }
-}
-
-/** The lines for a move that broke off: nothing is lost, and how to go on. */
-export function moveFailed(error: Error, { whenBrokenOff }: SlotMover, { host, port }: Address): string[] {
-  return [
-    `[ERR] Moving slots failed: ${error.message}`,
-    ...whenBrokenOff.map((line) => `      ${line}`),
-    `      Mend the cause and finish it:  trib fix ${host}:${port}`,
-  ];
 }
 
 function printPlan(terminal: Terminal, cluster: Cluster, order: Order, table: readonly SlotMove<Source>[]): void {
