@@ -6,8 +6,8 @@
  *
  * Runs `--seeds` seeds from `--seed` on, `--minutes` of virtual time each, until `--hours` of real time are over, and prints
  * what happened. Without `--nodes` there are 6 to 10. A seed that finds a violation prints its last events, and how to replay it;
- * the exit code is then 1. A night: npm run sim -- --seeds 100000 --hours 8 --seed 1000000. With `--scale`: traffic, joining and
- * election with 6, 100 and 1000 nodes, without faults; the last takes more than 10 GB of memory, and long.
+ * the exit code is then 1. A night: npm run sim -- --seeds 100000 --hours 8 --seed 1000000. With `--scale`: what a node sends, and how
+ * long joining, FAIL and an election take with 6, 100 and 1000 nodes, without faults; the last takes some GB of memory, and minutes.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -23,4 +23,4 @@ run(process.execPath, [
   'test/sim/main.ts',
   ...['--file', file, '--format', 'esm', '--platform', 'node', '--logLevel', 'warn'],
 ]);
-run(process.execPath, ['--max-old-space-size=12000', file, ...process.argv.slice(2)]);
+run(process.execPath, ['--max-old-space-size=12000', '--expose-gc', file, ...process.argv.slice(2)]);

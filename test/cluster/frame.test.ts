@@ -11,6 +11,7 @@ import {
   type FrameHeader,
   type GossipEntry,
   HEADER_BYTES,
+  type PingExtensions,
 } from '../../src/cluster/core/frame.js';
 import { FrameReader } from '../../src/cluster/core/frameReader.js';
 import * as protocol from '../../src/cluster/core/protocol.js';
@@ -59,6 +60,12 @@ function decoded(bytes: Uint8Array): Frame {
   const frame = decodeFrame(bytes);
   if ('malformed' in frame) throw new Error(frame.malformed);
   return frame;
+}
+
+function pingBody(bytes: Uint8Array): { gossip: GossipEntry[]; extensions: PingExtensions } {
+  const { body } = decoded(bytes);
+  if (body.kind !== 'ping') throw new Error(`not of the PING family: ${body.kind}`);
+  return { gossip: [...body.gossip], extensions: body.extensions };
 }
 
 function reasonOf(bytes: Uint8Array): string {
@@ -113,8 +120,8 @@ describe('a frame', () => {
 
   it('of the PING family carries gossip and the host name, NUL-terminated whatever its length', () => {
     for (const hostname of ['a', '1234567', '12345678', 'x'.repeat(255)]) {
-      const { body } = decoded(encodePing(protocol.PING, HEADER, GOSSIP, hostname));
-      expect(body).toEqual({ kind: 'ping', gossip: GOSSIP, extensions: { hostname, shardId: '', forgotten: [] } });
+      const body = pingBody(encodePing(protocol.PING, HEADER, GOSSIP, hostname));
+      expect(body).toEqual({ gossip: GOSSIP, extensions: { hostname, shardId: '', forgotten: [] } });
     }
   });
 
@@ -150,7 +157,7 @@ describe('a frame', () => {
       buf.writeUInt16BE(5, 2214);
       buf[2253] |= protocol.MSG_HAS_EXTENSIONS;
     });
-    expect(decoded(bytes).body).toMatchObject({
+    expect(pingBody(bytes)).toEqual({
       gossip: GOSSIP,
       extensions: { hostname: 'known', shardId: ID_B, forgotten: [{ id: ID_A, ttlS: 60 }] },
     });
@@ -210,8 +217,9 @@ describe('a malformed frame is refused with a reason:', () => {
       const frame = decodeFrame(bytes);
       if ('malformed' in frame) continue;
       if (frame.body.kind === 'ping') {
-        const again = decoded(encodePing(frame.type, frame.header, frame.body.gossip, frame.body.extensions.hostname));
-        expect(again.body).toMatchObject({ gossip: frame.body.gossip });
+        const gossip = [...frame.body.gossip];
+        const again = pingBody(encodePing(frame.type, frame.header, gossip, frame.body.extensions.hostname));
+        expect(again.gossip).toEqual(gossip);
       }
     }
   });

@@ -23,13 +23,18 @@ function number(name: string, text: string, least: number): number {
 }
 
 function scale(counts: readonly number[]): void {
-  for (const count of counts) {
-    const { nodes, framesASecond, bytesASecond, joinMs, promotedMs, servedMs } = measureScale(count);
-    console.log(
-      `${nodes} nodes: ${framesASecond.toFixed(1)} frames and ${Math.round(bytesASecond)} bytes a node a second; ` +
-        `join ${joinMs} ms; promoted after ${promotedMs} ms, known to all after ${servedMs} ms`,
-    );
-  }
+  const rows = [
+    ['nodes', 'frames/s', 'bytes/s', 'bytes/frame', 'joined', 'FAIL', 'FAIL known', 'elected', 'agreed', 'heap/pair'],
+    ...counts.map((count) => {
+      const result = measureScale(count, (text) => process.stderr.write(`${count} nodes: ${text}\n`));
+      const { framesASecond, bytesASecond, bytesAFrame, joinMs, failMs, failKnownMs, electionMs, agreedMs } = result;
+      const times = [joinMs, failMs, failKnownMs, electionMs, agreedMs].map((ms) => `${ms} ms`);
+      const sizes = [bytesASecond, bytesAFrame].map((bytes) => bytes.toFixed(0));
+      return [String(count), framesASecond.toFixed(1), ...sizes, ...times, result.heapBytesAPair.toFixed(0)];
+    }),
+  ];
+  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
+  for (const row of rows) console.log(row.map((text, column) => text.padStart(widths[column])).join('  '));
 }
 
 function simulate(): void {

@@ -52,8 +52,8 @@ export class Socket<M> {
   isBroken = false;
   /** When the last message to this end arrives. */
   arrivesAtMs = 0;
-  /** Messages that have met a cut. */
-  stalled: (M | typeof FIN)[] = [];
+  /** Messages that have met a cut; undefined while none has. */
+  stalled: (M | typeof FIN)[] | undefined = undefined;
 
   constructor(network: Network<M>, localIp: string, remoteIp: string, events: SocketEvents<M>) {
     this.#network = network;
@@ -136,7 +136,7 @@ export class Network<M> {
   }
 
   isCut(fromIp: string, toIp: string): boolean {
-    return this.#cuts.has(way(fromIp, toIp));
+    return this.#cuts.size > 0 && this.#cuts.has(way(fromIp, toIp));
   }
 
   /** Both ways. */
@@ -162,8 +162,8 @@ export class Network<M> {
   #flush(socket: Socket<M>): void {
     if (this.isCut(socket.remoteIp, socket.localIp)) return;
     this.#stalled.delete(socket);
-    const waiting = socket.stalled;
-    socket.stalled = [];
+    const waiting = socket.stalled ?? [];
+    socket.stalled = undefined;
     for (const message of waiting) this.#arrive(socket, message);
   }
 
@@ -229,7 +229,8 @@ export class Network<M> {
     const { nowMs } = this.#time;
     to.arrivesAtMs = Math.max(to.arrivesAtMs, nowMs + this.#latency(to.remoteIp, to.localIp) + lateMs);
     this.#time.after(to.arrivesAtMs - nowMs, () => {
-      if (to.stalled.length === 0 && !this.isCut(to.remoteIp, to.localIp)) return this.#arrive(to, message);
+      if (to.stalled === undefined && !this.isCut(to.remoteIp, to.localIp)) return this.#arrive(to, message);
+      to.stalled ??= [];
       to.stalled.push(message);
       this.#stalled.add(to);
     });

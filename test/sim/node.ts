@@ -18,6 +18,7 @@ import { Commands } from './commands.js';
 import { BUS_PORT, type Message, PORT } from './messages.js';
 import type { Host, Network, Socket, SocketEvents } from './network.js';
 import { Replication } from './replication.js';
+import { BusEvents, ProcessEvents } from './socketEvents.js';
 import { Store } from './store.js';
 import type { VirtualTime } from './virtualTime.js';
 
@@ -405,17 +406,11 @@ export class SimNode implements Host<Message> {
 
   /** Socket events come to the thread like everything else. */
   #events(events: SocketEvents<Message>): SocketEvents<Message> {
-    const incarnation = this.#incarnation;
-    const guarded =
-      <A extends unknown[]>(handle: ((...args: A) => void) | undefined) =>
-      (...args: A): void => {
-        if (this.#incarnation === incarnation) this.run(() => handle?.(...args));
-      };
-    return {
-      connected: guarded(events.connected?.bind(events)),
-      received: guarded(events.received.bind(events)),
-      closed: guarded(events.closed.bind(events)),
-    };
+    return new ProcessEvents(this, events);
+  }
+
+  get incarnation(): number {
+    return this.#incarnation;
   }
 
   dial(ip: string, port: number, events: SocketEvents<Message>): Socket<Message> {
@@ -423,26 +418,19 @@ export class SimNode implements Host<Message> {
   }
 
   #dialBus(link: number, ip: string): void {
-    const socket = this.dial(ip, BUS_PORT, {
-      connected: () => this.step({ kind: 'connected', link, localIp: this.ip }),
-      ...this.#busEvents(link),
-    });
-    this.#busSockets.set(link, socket);
+    this.#busSockets.set(link, this.dial(ip, BUS_PORT, new BusEvents(this, link)));
   }
 
-  #busEvents(link: number): SocketEvents<Message> {
-    return {
-      received: (frame) => {
-        if (!(frame instanceof Uint8Array) || !this.#busSockets.has(link)) return;
-        this.step({ kind: 'frame', link, frame });
-        const sender = this.core.context.links.get(link)?.node?.id;
-        if (sender !== undefined) this.heardAtMs.set(sender, this.#world.time.nowMs);
-      },
-      closed: (reason) => {
-        this.#busSockets.delete(link);
-        this.step({ kind: 'closed', link, reason });
-      },
-    };
+  busReceived(link: number, frame: Message): void {
+    if (!(frame instanceof Uint8Array) || !this.#busSockets.has(link)) return;
+    this.step({ kind: 'frame', link, frame });
+    const sender = this.core.context.links.get(link)?.node?.id;
+    if (sender !== undefined) this.heardAtMs.set(sender, this.#world.time.nowMs);
+  }
+
+  busClosed(link: number, reason: string): void {
+    this.#busSockets.delete(link);
+    this.step({ kind: 'closed', link, reason });
   }
 
   accept(port: number, socket: Socket<Message>): SocketEvents<Message> | undefined {
@@ -451,7 +439,7 @@ export class SimNode implements Host<Message> {
     const { remoteIp, localIp } = socket;
     this.#busSockets.set(link, socket);
     this.run(() => this.step({ kind: 'accepted', link, remoteIp, localIp }));
-    return this.#events(this.#busEvents(link));
+    return this.#events(new BusEvents(this, link));
   }
 
   #replicationHost(): ConstructorParameters<typeof Replication>[0] {

@@ -145,9 +145,9 @@ export class Simulation {
       config.requireFullCoverage = requireFullCoverage;
       config.replicaValidityFactor = factor;
     }
-    const ids = memberIds(count);
+    const confs = memberConfs(this.nodes, masters);
     for (const [i, node] of this.nodes.entries()) {
-      node.disk.nodesConf = memberConf({ nodes: this.nodes, ids, masters, self: i });
+      node.disk.nodesConf = confs[i];
       node.boot(this.clockErrorMs());
     }
   }
@@ -238,34 +238,26 @@ export class Simulation {
   }
 }
 
-export function memberIds(count: number): string[] {
-  return Array.from({ length: count }, (_, i) => i.toString(16).padStart(4, '0').padEnd(40, 'abcdef0123456789'));
-}
-
-/** nodes.conf of a node of a cluster that has been formed. */
-export function memberConf(cluster: {
-  readonly nodes: readonly SimNode[];
-  readonly ids: readonly string[];
-  readonly masters: number;
-  readonly self: number;
-}): string {
-  const { nodes, ids, masters, self } = cluster;
+/** What each of the nodes has in its nodes.conf when the cluster has been formed. */
+export function memberConfs(nodes: readonly SimNode[], masters: number): string[] {
   const members = nodes.map(({ ip }, i) => {
-    const role = i < masters ? NODE_MASTER : NODE_REPLICA;
-    const member = new ClusterNode(ids[i], role | (i === self ? NODE_MYSELF : 0), START_MS);
+    const id = i.toString(16).padStart(4, '0').padEnd(40, 'abcdef0123456789');
+    const member = new ClusterNode(id, i < masters ? NODE_MASTER : NODE_REPLICA, START_MS);
     member.ip = ip;
     member.port = PORT;
     member.busPort = BUS_PORT;
     if (i < masters) member.configEpoch = i + 1;
     return member;
   });
-  const state = new ClusterState(members[self]);
-  for (const member of members) if (member !== members[self]) state.addNode(member);
+  members[0].flags |= NODE_MYSELF;
+  const state = new ClusterState(members[0]);
+  for (const member of members.slice(1)) state.addNode(member);
   members.forEach((member, i) => {
     if (i >= masters) state.setMaster(member, members[i % masters]);
     const [first, last] = i < masters ? slotRange(i, masters) : [0, -1];
     for (let slot = first; slot <= last; slot++) state.setOwner(slot, member);
   });
   state.currentEpoch = masters;
-  return printNodesConf(state);
+  const lines = printNodesConf(state).replace('myself,', '').split('\n');
+  return members.map((_, i) => lines.with(i, lines[i].replace(/ (master|slave) /, ' myself,$1 ')).join('\n'));
 }

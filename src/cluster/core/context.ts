@@ -25,6 +25,8 @@ export class CoreContext {
   /** Nodes in PFAIL at the last tick, all of which go into every gossip section. */
   pfailCount = 0;
   ticks = 0;
+  /** Gossip sections made so far. */
+  gossipNumber = 0;
   /** When the last tick came; 0 before the first. */
   lastTickMs = 0;
   /** A member has reached us, since the start, at the address we believe to be ours. */

@@ -22,6 +22,7 @@ const STALL_MS = 1000;
 
 /** Notes that `reporter` cannot reach `node`; returns whether that is news. */
 export function report(ctx: CoreContext, node: ClusterNode, reporter: ClusterNode): boolean {
+  node.failureReports ??= new Map();
   const isNew = !node.failureReports.has(reporter);
   node.failureReports.set(reporter, ctx.nowMs);
   return isNew;
@@ -29,18 +30,19 @@ export function report(ctx: CoreContext, node: ClusterNode, reporter: ClusterNod
 
 /** Notes that `reporter` can reach `node`; returns whether it had said otherwise. */
 export function dropReport(ctx: CoreContext, node: ClusterNode, reporter: ClusterNode): boolean {
-  if (node.failureReports.size === 0) return false;
-  const known = node.failureReports.delete(reporter);
+  const known = node.failureReports?.delete(reporter) === true;
   if (known) liveReports(ctx, node);
   return known;
 }
 
 /** How many reports about the node are still valid; drops the others. */
 export function liveReports(ctx: CoreContext, node: ClusterNode): number {
-  if (node.failureReports.size === 0) return 0;
+  const reports = node.failureReports;
+  if (reports === undefined) return 0;
   const oldestMs = ctx.nowMs - ctx.config.nodeTimeoutMs * REPORT_VALIDITY_TIMEOUTS;
-  for (const [reporter, atMs] of node.failureReports) if (atMs < oldestMs) node.failureReports.delete(reporter);
-  return node.failureReports.size;
+  for (const [reporter, atMs] of reports) if (atMs < oldestMs) reports.delete(reporter);
+  if (reports.size === 0) node.failureReports = undefined;
+  return reports.size;
 }
 
 // ---------------------------------------------------------------------------------------------------- one node

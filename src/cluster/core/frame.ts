@@ -89,6 +89,49 @@ export interface GossipEntry {
   readonly flags: number;
 }
 
+/** The gossip of a PING, read where it stands: nearly all of it is known, and not worth an object an entry. */
+export class GossipSection implements Iterable<GossipEntry> {
+  readonly buf: Buffer;
+  readonly length: number;
+
+  constructor(buf: Buffer, length: number) {
+    this.buf = buf;
+    this.length = length;
+  }
+
+  /** Where an entry begins, with its id. */
+  start(index: number): number {
+    return HEADER_BYTES + index * GOSSIP_ENTRY_BYTES;
+  }
+
+  flags(index: number): number {
+    return this.buf.readUInt16BE(this.start(index) + 98);
+  }
+
+  pongReceivedS(index: number): number {
+    return this.buf.readUInt32BE(this.start(index) + 44);
+  }
+
+  entry(index: number): GossipEntry {
+    const { buf } = this;
+    const at = this.start(index);
+    return {
+      id: latin1(buf, at, at + NODE_ID_LENGTH),
+      pingSentS: buf.readUInt32BE(at + 40),
+      pongReceivedS: this.pongReceivedS(index),
+      ip: readText(buf, at + 48, IP_BYTES),
+      port: buf.readUInt16BE(at + 94),
+      busPort: buf.readUInt16BE(at + 96),
+      flags: this.flags(index),
+      plainPort: buf.readUInt16BE(at + 100),
+    };
+  }
+
+  *[Symbol.iterator](): Iterator<GossipEntry> {
+    for (let i = 0; i < this.length; i++) yield this.entry(i);
+  }
+}
+
 /** The extensions of a PING that we know. Empty text stands for an extension that was not sent. */
 export interface PingExtensions {
   hostname: string;
@@ -97,7 +140,7 @@ export interface PingExtensions {
 }
 
 export type FrameBody =
-  | { readonly kind: 'ping'; readonly gossip: readonly GossipEntry[]; readonly extensions: PingExtensions }
+  | { readonly kind: 'ping'; readonly gossip: GossipSection; readonly extensions: PingExtensions }
   | { readonly kind: 'fail'; readonly nodeId: string }
   | { readonly kind: 'publish'; readonly channel: Uint8Array; readonly message: Uint8Array }
   | { readonly kind: 'update'; readonly configEpoch: number; readonly nodeId: string; readonly slots: Uint8Array }
@@ -197,22 +240,10 @@ function readPing(buf: Buffer): FrameBody | Malformed {
   const count = buf.readUInt16BE(14);
   const extensionsAt = HEADER_BYTES + count * GOSSIP_ENTRY_BYTES;
   if (extensionsAt > buf.length) return wrongLength(buf, 'ping');
-  const gossip: GossipEntry[] = [];
   for (let at = HEADER_BYTES; at < extensionsAt; at += GOSSIP_ENTRY_BYTES) {
-    const id = readId(buf, at);
-    const ip = readAddress(buf, at + 48);
-    if (id === '' || ip === undefined) return { malformed: 'gossip entry with a bad id or address' };
-    gossip.push({
-      id,
-      pingSentS: buf.readUInt32BE(at + 40),
-      pongReceivedS: buf.readUInt32BE(at + 44),
-      ip,
-      port: buf.readUInt16BE(at + 94),
-      busPort: buf.readUInt16BE(at + 96),
-      flags: buf.readUInt16BE(at + 98),
-      plainPort: buf.readUInt16BE(at + 100),
-    });
+    if (!isId(buf, at) || !isAddress(buf, at + 48)) return { malformed: 'gossip entry with a bad id or address' };
   }
+  const gossip = new GossipSection(buf, count);
   const extensions: PingExtensions = { hostname: '', shardId: '', forgotten: [] };
   const hasExtensions = (buf[AT_MESSAGE_FLAGS] & MSG_HAS_EXTENSIONS) !== 0;
   const end = readExtensions(buf, extensionsAt, hasExtensions ? buf.readUInt16BE(AT_EXTENSIONS) : 0, extensions);
@@ -279,12 +310,15 @@ function readU64(buf: Buffer, at: number): number {
 
 /** The node id at `at`, or '' when it is none. */
 function readId(buf: Buffer, at: number): string {
-  const end = at + NODE_ID_LENGTH;
-  for (let i = at; i < end; i++) {
+  return isId(buf, at) ? latin1(buf, at, at + NODE_ID_LENGTH) : '';
+}
+
+function isId(buf: Buffer, at: number): boolean {
+  for (let i = at; i < at + NODE_ID_LENGTH; i++) {
     const c = buf[i];
-    if (!((c >= 0x30 && c <= 0x39) || (c >= 0x61 && c <= 0x66))) return '';
+    if (!((c >= 0x30 && c <= 0x39) || (c >= 0x61 && c <= 0x66))) return false;
   }
-  return latin1(buf, at, end);
+  return true;
 }
 
 /** NUL-terminated text in a field of `length` bytes. */
@@ -295,12 +329,15 @@ function readText(buf: Buffer, at: number, length: number): string {
 }
 
 function readAddress(buf: Buffer, at: number): string | undefined {
-  const text = readText(buf, at, IP_BYTES);
-  for (let i = 0; i < text.length; i++) {
-    const c = text.charCodeAt(i);
-    if (c <= 0x20 || c >= 0x7f || c === 0x2c || c === 0x40) return undefined;
+  return isAddress(buf, at) ? readText(buf, at, IP_BYTES) : undefined;
+}
+
+function isAddress(buf: Buffer, at: number): boolean {
+  for (let i = at; i < at + IP_BYTES && buf[i] !== 0; i++) {
+    const c = buf[i];
+    if (c <= 0x20 || c >= 0x7f || c === 0x2c || c === 0x40) return false;
   }
-  return text;
+  return true;
 }
 
 /** Letters, digits, '-' and '.', at most 255 of them: what Redis accepts for cluster-announce-hostname. */

@@ -1,7 +1,7 @@
 /** What nodes tell each other: the gossip section of a PING, and what we learn from others'. */
 import type { CoreContext } from './context.js';
 import { dropReport, liveReports, markFailedByMajority, report } from './failure.js';
-import { encodePing, type FrameHeader, type GossipEntry, type PingExtensions } from './frame.js';
+import { encodePing, type FrameHeader, type GossipEntry, type GossipSection, type PingExtensions } from './frame.js';
 import type { ClusterNode, Link } from './node.js';
 import {
   NODE_FAIL,
@@ -65,8 +65,9 @@ export function broadcastPongToReplicas(ctx: CoreContext): void {
  * A tenth of the members, at random, so that within two node timeouts every failing node is reported by enough masters
  * to reach a majority; and all that look unreachable, so that a failure spreads faster than that.
  */
-function chooseGossip(ctx: CoreContext, receiver: ClusterNode | undefined): GossipEntry[] {
+function chooseGossip(ctx: CoreContext, receiver: ClusterNode | undefined): ClusterNode[] {
   const { list } = ctx.state;
+  const gossipNumber = ++ctx.gossipNumber;
   const chosen: ClusterNode[] = [];
   let fresh = list.length - 2;
   const wanted = Math.min(Math.max(Math.floor(list.length / 10), MIN_GOSSIP_ENTRIES), fresh);
@@ -78,7 +79,8 @@ function chooseGossip(ctx: CoreContext, receiver: ClusterNode | undefined): Goss
       fresh--;
       continue;
     }
-    if (chosen.includes(node)) continue;
+    if (node.gossipNumber === gossipNumber) continue;
+    node.gossipNumber = gossipNumber;
     chosen.push(node);
     fresh--;
   }
@@ -87,40 +89,30 @@ function chooseGossip(ctx: CoreContext, receiver: ClusterNode | undefined): Goss
       if (node.isPfail && (node.flags & (NODE_HANDSHAKE | NODE_NOADDR)) === 0) chosen.push(node);
     }
   }
-  return chosen.map(gossipEntry);
-}
-
-function gossipEntry(node: ClusterNode): GossipEntry {
-  return {
-    id: node.id,
-    pingSentS: Math.floor(node.pingSentMs / 1000),
-    pongReceivedS: Math.floor(node.pongReceivedMs / 1000),
-    ip: node.ip,
-    port: node.port,
-    plainPort: node.plainPort,
-    busPort: node.busPort,
-    flags: node.flags,
-  };
+  return chosen;
 }
 
 // ---------------------------------------------------------------------------------------------------- learning
 
 /** `sender` is undefined for a MEET from a node we do not know: then nothing is learned but nothing is lost either. */
-export function learnFromGossip(
-  ctx: CoreContext,
-  sender: ClusterNode | undefined,
-  gossip: readonly GossipEntry[],
-): void {
-  for (const entry of gossip) {
-    const node = ctx.state.nodes.get(entry.id);
+export function learnFromGossip(ctx: CoreContext, sender: ClusterNode | undefined, gossip: GossipSection): void {
+  for (let i = 0; i < gossip.length; i++) {
+    const node = ctx.state.findById(gossip.buf, gossip.start(i));
     if (node !== undefined) {
-      if (!node.isMyself) updateKnown(ctx, sender, node, entry);
-    } else if (sender !== undefined) addUnknown(ctx, entry);
+      if (!node.isMyself) updateKnown(ctx, sender, node, gossip, i);
+    } else if (sender !== undefined) addUnknown(ctx, gossip.entry(i));
   }
 }
 
-function updateKnown(ctx: CoreContext, sender: ClusterNode | undefined, node: ClusterNode, entry: GossipEntry): void {
-  const entryDown = (entry.flags & (NODE_PFAIL | NODE_FAIL)) !== 0;
+function updateKnown(
+  ctx: CoreContext,
+  sender: ClusterNode | undefined,
+  node: ClusterNode,
+  gossip: GossipSection,
+  index: number,
+): void {
+  const entryFlags = gossip.flags(index);
+  const entryDown = (entryFlags & (NODE_PFAIL | NODE_FAIL)) !== 0;
   if (sender?.hasVote) {
     if (entryDown) {
       if (report(ctx, node, sender)) {
@@ -133,11 +125,13 @@ function updateKnown(ctx: CoreContext, sender: ClusterNode | undefined, node: Cl
   }
   // Someone else heard from it lately: no need to ping it ourselves.
   if (!entryDown && !node.isUnreachable && node.pingSentMs === 0 && liveReports(ctx, node) === 0) {
-    const pongMs = entry.pongReceivedS * 1000;
+    const pongMs = gossip.pongReceivedS(index) * 1000;
     if (pongMs <= ctx.nowMs + CLOCK_TOLERANCE_MS && pongMs > node.pongReceivedMs) node.pongReceivedMs = pongMs;
   }
   // We cannot reach it where we think it is, and a node that can reach it knows another address.
-  if (node.isUnreachable && !entryDown && (entry.flags & NODE_NOADDR) === 0 && entry.ip !== '') {
+  if (node.isUnreachable && !entryDown && (entryFlags & NODE_NOADDR) === 0) {
+    const entry = gossip.entry(index);
+    if (entry.ip === '') return;
     if (node.ip !== entry.ip || node.port !== entry.port || node.busPort !== entry.busPort) {
       ctx.closeLink(node.link);
       setAddress(ctx, node, entry.ip, entry.port, entry.plainPort, entry.busPort);

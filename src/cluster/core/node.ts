@@ -9,6 +9,8 @@ import {
   SLOT_BITMAP_BYTES,
 } from './protocol.js';
 
+const NO_SLOTS = new Uint8Array(SLOT_BITMAP_BYTES);
+
 /** One TCP connection of the bus. The shell knows the socket, the core knows what it means. */
 export interface Link {
   /** Given out by {@link ClusterCore.newLinkId}. */
@@ -44,8 +46,8 @@ export class ClusterNode {
   /** Shard id as the node announced it, '' when it never did (servers before 7.2). */
   announcedShardId = '';
   configEpoch = 0;
-  /** Bit n of byte n >> 3 is slot n. Kept equal to the owners' table by ClusterState. */
-  readonly slotBitmap = new Uint8Array(SLOT_BITMAP_BYTES);
+  /** What {@link slotBitmap} is while there are slots; most nodes of a large cluster have none. */
+  #ownBitmap: Uint8Array | undefined = undefined;
   slotCount = 0;
   /** The master this node replicates; undefined for masters and while unknown. */
   master: ClusterNode | undefined = undefined;
@@ -61,8 +63,10 @@ export class ClusterNode {
   replicationOffset = 0;
   /** Since when this master is without replicas, though it had some; 0 while it is not. */
   orphanedSinceMs = 0;
-  /** Masters that report this node as unreachable, with the time of their last report. */
-  readonly failureReports = new Map<ClusterNode, number>();
+  /** Masters that report this node as unreachable, with the time of their last report; undefined while nobody does. */
+  failureReports: Map<ClusterNode, number> | undefined = undefined;
+  /** The gossip section that took this node last, so that none takes it twice. */
+  gossipNumber = 0;
   /** The link we opened. */
   link: Link | undefined = undefined;
   inboundLink: Link | undefined = undefined;
@@ -101,8 +105,35 @@ export class ClusterNode {
     return (this.flags & (NODE_PFAIL | NODE_FAIL)) !== 0;
   }
 
+  /** What gossip tells of it: Unix times in seconds. */
+  get pingSentS(): number {
+    return Math.floor(this.pingSentMs / 1000);
+  }
+
+  get pongReceivedS(): number {
+    return Math.floor(this.pongReceivedMs / 1000);
+  }
+
+  /** Bit n of byte n >> 3 is slot n. Kept equal to the owners' table by ClusterState, and not to be changed by others. */
+  get slotBitmap(): Uint8Array {
+    return this.#ownBitmap ?? NO_SLOTS;
+  }
+
   ownsSlot(slot: number): boolean {
     return (this.slotBitmap[slot >> 3] & (1 << (slot & 7))) !== 0;
+  }
+
+  /** For ClusterState: the node did not have the slot. */
+  gainSlot(slot: number): void {
+    this.#ownBitmap ??= new Uint8Array(SLOT_BITMAP_BYTES);
+    this.#ownBitmap[slot >> 3] |= 1 << (slot & 7);
+    this.slotCount++;
+  }
+
+  /** For ClusterState: the node had the slot. */
+  loseSlot(slot: number): void {
+    this.#ownBitmap![slot >> 3] &= ~(1 << (slot & 7));
+    if (--this.slotCount === 0) this.#ownBitmap = undefined;
   }
 
   /** True for the nodes whose word counts: masters that serve slots. */

@@ -77,7 +77,10 @@ function printSlots(node: ClusterNode): string {
 /** Calls `visit(first, last)` for every run of slots the node owns, in order. */
 export function forEachRange(node: ClusterNode, visit: (start: number, end: number) => void): void {
   let left = node.slotCount;
+  const bitmap = node.slotBitmap;
   for (let slot = 0; slot < SLOT_COUNT && left > 0; slot++) {
+    // With many nodes most of the way leads over slots of others.
+    if (bitmap[slot >> 3] === 0) slot |= 7;
     if (!node.ownsSlot(slot)) continue;
     const start = slot;
     while (slot + 1 < SLOT_COUNT && node.ownsSlot(slot + 1)) slot++;
@@ -193,8 +196,9 @@ class Parser {
     const known = this.#nodes.get(id);
     if (known !== undefined) return known;
     if (id.length !== NODE_ID_LENGTH || !/^[0-9a-f]+$/.test(id)) return undefined;
-    const node = new ClusterNode(id, 0, this.#nowMs);
-    this.#nodes.set(id, node);
+    // A copy: a part of a string keeps the whole of it, here the file.
+    const node = new ClusterNode(Buffer.from(id, 'latin1').toString('latin1'), 0, this.#nowMs);
+    this.#nodes.set(node.id, node);
     return node;
   }
 

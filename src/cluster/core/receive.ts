@@ -63,7 +63,8 @@ function noteSender(ctx: CoreContext, sender: ClusterNode, header: FrameHeader):
   if (header.currentEpoch > state.currentEpoch) state.currentEpoch = header.currentEpoch;
   if (header.configEpoch > sender.configEpoch) {
     sender.configEpoch = header.configEpoch;
-    ctx.persist();
+    // nodes.conf has no epoch of a replica, and none is believed from there.
+    if (!sender.isReplica) ctx.persist();
   }
   sender.replicationOffset = header.replicationOffset;
   notePausedMaster(ctx, sender, header);

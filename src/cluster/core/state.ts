@@ -3,7 +3,8 @@
  * the invariants, none decides anything.
  *
  *     nodes      id -> ClusterNode          owners[slot]        -> ClusterNode | undefined
- *     list       the same, for sampling     migrating[slot] / importing[slot] -> the other end
+ *     byIdHash   hash of id -> one of them  migrating[slot] / importing[slot] -> the other end
+ *     list       the same, for sampling
  *       node.slotBitmap, node.slotCount     notClaimed: bit per slot, see below
  *       node.replicas <-> replica.master
  *
@@ -14,16 +15,32 @@
  * - `myself` is in `nodes` and the only one with NODE_MYSELF; a node is never master and replica at once.
  */
 import { assert } from '../../base/assert.js';
+import { latin1 } from '../../base/bytes.js';
 import { SLOT_COUNT } from '../../base/crc16.js';
 import type { ClusterNode } from './node.js';
-import { NODE_MASTER, NODE_MIGRATE_TO, NODE_REPLICA, SLOT_BITMAP_BYTES } from './protocol.js';
+import { NODE_ID_LENGTH, NODE_MASTER, NODE_MIGRATE_TO, NODE_REPLICA, SLOT_BITMAP_BYTES } from './protocol.js';
 
 /** How long a node that was told to FORGET another refuses to learn of it again. */
 export const FORGET_MS = 60_000;
 
+/** Ids are random: some of their characters tell them apart. */
+const HASHED_CHARACTERS = 10;
+
+function hashOfId(id: string): number {
+  let hash = 0;
+  for (let i = 0; i < HASHED_CHARACTERS; i++) hash = (Math.imul(hash, 31) + id.charCodeAt(i)) | 0;
+  return hash;
+}
+
+function spells(id: string, buf: Uint8Array, at: number): boolean {
+  for (let i = 0; i < NODE_ID_LENGTH; i++) if (id.charCodeAt(i) !== buf[at + i]) return false;
+  return true;
+}
+
 export class ClusterState {
   readonly myself: ClusterNode;
   readonly nodes = new Map<string, ClusterNode>();
+  readonly #byIdHash = new Map<number, ClusterNode>();
   readonly list: ClusterNode[] = [];
   readonly owners: (ClusterNode | undefined)[] = new Array(SLOT_COUNT).fill(undefined);
   readonly migrating: (ClusterNode | undefined)[] = new Array(SLOT_COUNT).fill(undefined);
@@ -54,15 +71,35 @@ export class ClusterState {
 
   addNode(node: ClusterNode): void {
     assert(!this.nodes.has(node.id), 'a node is added once');
-    this.nodes.set(node.id, node);
+    this.#file(node);
     this.list.push(node);
   }
 
   renameNode(node: ClusterNode, id: string): void {
     assert(!this.nodes.has(id) || this.nodes.get(id) === node, 'a node id belongs to one node');
-    this.nodes.delete(node.id);
+    this.#unfile(node);
     node.id = id;
-    this.nodes.set(id, node);
+    this.#file(node);
+  }
+
+  #file(node: ClusterNode): void {
+    this.nodes.set(node.id, node);
+    this.#byIdHash.set(hashOfId(node.id), node);
+  }
+
+  #unfile(node: ClusterNode): void {
+    this.nodes.delete(node.id);
+    const hash = hashOfId(node.id);
+    if (this.#byIdHash.get(hash) === node) this.#byIdHash.delete(hash);
+  }
+
+  /** The member whose id stands at `at`: as `nodes.get`, without making a string of every id that gossip names. */
+  findById(buf: Uint8Array, at: number): ClusterNode | undefined {
+    let hash = 0;
+    for (let i = at; i < at + HASHED_CHARACTERS; i++) hash = (Math.imul(hash, 31) + buf[i]) | 0;
+    const node = this.#byIdHash.get(hash);
+    if (node !== undefined && spells(node.id, buf, at)) return node;
+    return this.nodes.get(latin1(buf, at, at + NODE_ID_LENGTH));
   }
 
   /** Takes the node out of every place that points at it. Its links are the caller's to close. */
@@ -73,10 +110,10 @@ export class ClusterState {
       if (this.migrating[slot] === node) this.migrating[slot] = undefined;
       if (this.importing[slot] === node) this.importing[slot] = undefined;
     }
-    for (const other of this.list) other.failureReports.delete(node);
+    for (const other of this.list) other.failureReports?.delete(node);
     this.setMaster(node, undefined);
     for (const replica of node.replicas.slice()) this.setMaster(replica, undefined);
-    this.nodes.delete(node.id);
+    this.#unfile(node);
     const last = this.list.pop()!;
     if (last !== node) this.list[this.list.indexOf(node)] = last;
   }
@@ -84,19 +121,16 @@ export class ClusterState {
   /** Changes the owner of a slot; undefined leaves it unassigned. */
   setOwner(slot: number, node: ClusterNode | undefined): void {
     const previous = this.owners[slot];
-    const bit = 1 << (slot & 7);
     this.clearNotClaimed(slot);
     if (previous === node) return;
     if (previous !== undefined) {
-      previous.slotBitmap[slot >> 3] &= ~bit;
-      previous.slotCount--;
+      previous.loseSlot(slot);
       this.slotsAssigned--;
     }
     if (node !== undefined) {
       // A node that gets its first slot while other masters have replicas is one that replicas may move to.
       if (node.slotCount === 0 && this.#othersHaveReplicas(node)) node.flags |= NODE_MIGRATE_TO;
-      node.slotBitmap[slot >> 3] |= bit;
-      node.slotCount++;
+      node.gainSlot(slot);
       this.slotsAssigned++;
     }
     this.owners[slot] = node;
@@ -209,6 +243,6 @@ export class ClusterState {
     this.#verifyKnown(node.master);
     assert(node.master === undefined || node.master.replicas.includes(node), 'a master knows its replicas');
     for (const replica of node.replicas) assert(replica.master === node, 'a replica knows its master');
-    for (const reporter of node.failureReports.keys()) this.#verifyKnown(reporter);
+    for (const reporter of node.failureReports?.keys() ?? []) this.#verifyKnown(reporter);
   }
 }

@@ -19,8 +19,7 @@ export function tick(ctx: CoreContext): void {
   refreshMyself(ctx);
   maintainLinks(ctx);
   if (++ctx.ticks % TICKS_PER_PING === 0) pingQuietest(ctx);
-  // A copy: a node that fails may be removed meanwhile.
-  for (const node of ctx.state.list.slice()) checkNode(ctx, node);
+  for (const node of ctx.state.list) checkNode(ctx, node);
   endManualFailoverIfLate(ctx);
   if (ctx.state.myself.isReplica) tickAsReplica(ctx);
   if (!ctx.stateOk) ctx.recompute();
@@ -39,7 +38,10 @@ function tickAsReplica(ctx: CoreContext): void {
 function maintainLinks(ctx: CoreContext): void {
   const handshakeTimeoutMs = Math.max(ctx.config.nodeTimeoutMs, MIN_HANDSHAKE_TIMEOUT_MS);
   ctx.pfailCount = 0;
-  for (const node of ctx.state.list.slice()) {
+  const { list } = ctx.state;
+  // Backwards: whoever is removed is replaced by the last of the list, which has been looked at.
+  for (let i = list.length - 1; i >= 0; i--) {
+    const node = list[i];
     if ((node.flags & (NODE_MYSELF | NODE_NOADDR)) !== 0) continue;
     if (node.isPfail) ctx.pfailCount++;
     if (node.inHandshake && ctx.nowMs - node.createdAtMs > handshakeTimeoutMs) ctx.removeNode(node);
