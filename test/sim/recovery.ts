@@ -130,8 +130,9 @@ function closeOpenSlots(sim: Simulation): void {
   }
 }
 
-/** Keys that a migration has left with somebody who does not own the slot. */
+/** Keys that a migration has left with somebody who does not own the slot. As for everybody, not into a master that holds writes back. */
 function bringKeysHome(sim: Simulation): void {
+  while (sim.live.some(({ writesArePaused }) => writesArePaused)) sim.pass(LOOK_MS);
   for (const slot of sim.hotSlots) {
     const owner = sim.live.find(({ core }) => core.isMine(slot));
     if (owner === undefined) continue;
