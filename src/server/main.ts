@@ -113,7 +113,7 @@ async function serve({ config, commands, configFile, logger, restart }: Setup): 
   showTitle(config, configFile);
   const problem = await server.start();
   if (problem === undefined) return;
-  logger.log('warning', problem);
+  if (problem !== '') logger.log('warning', problem);
   await server.stop();
   end(1);
 }

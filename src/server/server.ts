@@ -196,7 +196,7 @@ export class Server implements ServerPort {
 
   // ---------------------------------------------------------------- life
 
-  /** Listens, loads the data, joins the cluster bus. Answers why not, when it cannot start. */
+  /** Listens, loads the data, joins the cluster bus. Answers why not, when it cannot start: nothing more when that has been logged. */
   async start(): Promise<string | undefined> {
     const problem = (await this.#startCluster()) ?? (await this.#listen());
     if (problem !== undefined) return problem;
@@ -220,8 +220,7 @@ export class Server implements ServerPort {
     const refused = await (appendonly ? this.aof.load() : this.rdb.load(this.config.values.replicaof !== undefined));
     executor.endBatch();
     executor.loading = false;
-    // Why not has been logged.
-    if (refused !== undefined) return 'Fatal error loading the DB, check server logs. Exiting.';
+    if (refused !== undefined) return '';
     if (appendonly && this.rdb.fileExists && this.store.databases.every(({ size }) => size === 0)) {
       const { appenddirname, appendfilename } = this.config.values;
       this.log(
