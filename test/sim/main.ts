@@ -58,5 +58,5 @@ function simulate(): void {
   process.exitCode = table.violations > 0 ? 1 : 0;
 }
 
-if (values.scale) scale(values.nodes === undefined ? [6, 100, 1000] : [number('nodes', values.nodes, 6)]);
+if (values.scale) scale(values.nodes === undefined ? [6, 100, 300] : [number('nodes', values.nodes, 6)]);
 else simulate();
