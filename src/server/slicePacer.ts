@@ -22,8 +22,8 @@ const SHARE = 1 / 4;
  */
 export class SliceBudget {
   readonly #share: number;
-  /** Of slices, what they may take in addition; below 0 when requests have done more than the share. */
-  #budgetUs = 0;
+  /** Of slices, what they may take in addition; below 0 when requests have done more than the share. The first one begins at once. */
+  #budgetUs = MIN_SLICE_US;
   #quietSinceUs = 0;
 
   /** `share`: below 1. */

@@ -34,7 +34,12 @@ describe('slices between requests', () => {
     const budget = new SliceBudget(SHARE);
     expect(budget.next(1000, 0, true, 900)).toBe(0);
     expect(budget.next(2000, 1000, true, 0)).toBe(0);
-    expect(budget.next(3000, 2000, true, 0)).toBeCloseTo((3000 * SHARE - 900) / (1 - SHARE));
+    const firstUs = 50;
+    expect(budget.next(3000, 2000, true, 0)).toBeCloseTo(firstUs + (3000 * SHARE - 900) / (1 - SHARE));
+  });
+
+  it('begin at once', () => {
+    expect(new SliceBudget(SHARE).next(1000, 1000, true)).toBe(50);
   });
 
   it('are as long as it has been quiet, up to the longest', () => {

@@ -187,13 +187,21 @@ describe('shoal: an atomic move that is interrupted', () => {
 
   it('can be cancelled as the next run says', async () => {
     await fill(6);
-    await nodes[1].call('CLIENT', 'PAUSE', '4000', 'WRITE');
+    await nodes[1].call('CLIENT', 'PAUSE', '60000', 'WRITE');
     await nodes[0].call('CLUSTER', 'MIGRATESLOTS', 'SLOTSRANGE', String(first), String(first + 5), 'NODE', ids[1]);
-    const waiting = trib(`rebalance ${nodes[1].address} --dry-run --threshold 100`);
+    let looks = 0;
+    const waiting = trib(`rebalance ${nodes[1].address} --dry-run --threshold 100`, {
+      onCommand: (_, args) => {
+        if (args[1] === 'GETSLOTMIGRATIONS') looks++;
+      },
+    });
+    // Once to see what moves, on each node; more often to see whether it is over.
+    await waitUntil('it waits for the move', async () => looks > 2 * nodes.length);
     await trib(`call --only-masters ${nodes[0].address} cluster cancelslotmigrations all`);
     const { code, out } = await waiting;
     expect(out).toContain(`>>> Not moved: slots ${first}-${first + 5} from ${nodes[0].address}`);
     expect(code, out).toBe(0);
     expect(await ownSlots(nodes[0])).toBe(`${first}-5460`);
+    await nodes[1].call('CLIENT', 'UNPAUSE');
   });
 });
