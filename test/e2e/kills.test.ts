@@ -140,7 +140,8 @@ afterAll(() => {
 async function serve(dir: string, port: number, args: readonly string[]): Promise<Daemon> {
   const daemon = launch(plainArgs(port, ['--dir', dir, '--enable-debug-command', 'yes', ...args]));
   started.push(daemon);
-  await daemon.ready();
+  // Without rewrites hundreds of kills leave a long file.
+  await daemon.ready(120_000);
   return daemon;
 }
 

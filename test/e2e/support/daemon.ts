@@ -90,19 +90,20 @@ export class Daemon {
   }
 
   /** Waits until it has printed what matches. */
-  async prints(what: RegExp | string): Promise<void> {
-    await until(`${what} is printed`, () => {
+  async prints(what: RegExp | string, patienceMs = PATIENCE_MS): Promise<void> {
+    const isThere = (): boolean => {
       const there = typeof what === 'string' ? this.#output.includes(what) : what.test(this.#output);
       if (!there && this.#ended) throw new Error(`ended without printing ${what}:\n${this.#output}`);
       return there;
-    }).catch((error: Error) => {
+    };
+    await until(`${what} is printed`, isThere, patienceMs).catch((error: Error) => {
       throw new Error(`${error.message}; it printed:\n${this.#output}`);
     });
   }
 
   /** Waits until it serves. */
-  ready(): Promise<void> {
-    return this.prints('Ready to accept connections');
+  ready(patienceMs?: number): Promise<void> {
+    return this.prints('Ready to accept connections', patienceMs);
   }
 }
 
