@@ -12,6 +12,7 @@ import { Redis } from 'ioredis';
 import { describe } from 'vitest';
 import { runTrib } from '../../src/trib/cli.js';
 import { freePort } from '../support/ports.js';
+import { withoutWaiting } from '../support/transcript.js';
 
 const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
 const START_TIMEOUT_MS = 30_000;
@@ -207,7 +208,7 @@ export async function normalise(text: string, nodes: readonly TestNode[]): Promi
     result = result.replaceAll(id, `<id ${i + 1}>`).replaceAll(id.slice(0, 8), `<id ${i + 1}>`);
     result = result.replaceAll(`:${node.port}`, `:<port ${i + 1}>`);
   }
-  return result.replace(/cluster to join\.*/g, 'cluster to join...');
+  return withoutWaiting(result);
 }
 
 /** What each node believes, a sorted list of lines without the times of the last pings. */
