@@ -11,7 +11,7 @@ import {
   shards,
   slotRanges,
 } from '../../cluster/core/queries.js';
-import type { ClusterPort } from '../clusterPort.js';
+import { type ClusterPort, preferredHost } from '../clusterPort.js';
 import { ADMIN, STALE } from '../command.js';
 import type { CommandContext } from '../context.js';
 import type { Command } from '../define.js';
@@ -96,16 +96,12 @@ function slotNode(ctx: CommandContext, node: ClusterNode): void {
   if (preference !== 'ip') others.push(['ip', node.ip]);
   if (preference !== 'hostname' && node.hostname !== '') others.push(['hostname', node.hostname]);
   ctx.reply.array(4);
-  endpoint(ctx, node, preference);
+  // SLOTS has no endpoint where SHARDS has an empty one.
+  if (preference === 'unknown-endpoint') ctx.reply.nil();
+  else ctx.reply.text(preferredHost(node, preference));
   ctx.reply.integer(node.port);
   ctx.reply.text(node.id);
   replyMap(ctx.reply, others);
-}
-
-function endpoint(ctx: CommandContext, node: ClusterNode, preference: string): void {
-  if (preference === 'unknown-endpoint') ctx.reply.nil();
-  else if (preference === 'ip') ctx.reply.text(node.ip);
-  else ctx.reply.text(node.hostname === '' ? '?' : node.hostname);
 }
 
 // ---------------------------------------------------------------- SHARDS
@@ -131,9 +127,8 @@ function shardMember(ctx: CommandContext, { node, role, replicationOffset, healt
     ['id', node.id],
     ['port', node.port],
     ['ip', node.ip],
+    ['endpoint', preferredHost(node, preference)],
   ]);
-  ctx.reply.text('endpoint');
-  endpoint(ctx, node, preference);
   if (node.hostname !== '') replyFields(ctx.reply, [['hostname', node.hostname]]);
   replyFields(ctx.reply, [
     ['role', role],

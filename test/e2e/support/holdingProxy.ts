@@ -40,6 +40,11 @@ export class HoldingProxy {
     return typeof address === 'object' && address !== null ? address.port : 0;
   }
 
+  /** How many ways through it are open. */
+  get connections(): number {
+    return this.#pairs.size;
+  }
+
   #accept(client: Socket, server: Socket): void {
     const pair: Pair = { client, server, held: undefined, wasHeld: false };
     this.#pairs.add(pair);
