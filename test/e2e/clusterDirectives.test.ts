@@ -1,13 +1,11 @@
 /** What the directives of cluster mode do, on nodes of ours, of Redis, and on one of each: the same expectations. */
-import { connect, type Socket } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { describe, expect, it } from 'vitest';
 import { freePort, freePorts } from '../support/ports.js';
 import { RawClient } from '../support/rawclient.js';
 import { redisServerOnPath, skipLoudly } from '../support/redis.js';
 import { ClusterNode, endAfter, join, type TestContext, untilFlagged, untilJoined } from './support/cluster.js';
-import { launch, plainArgs, until } from './support/daemon.js';
+import { until } from './support/daemon.js';
 import { HoldingProxy } from './support/holdingProxy.js';
 
 const hasRedis = redisServerOnPath() !== undefined;
@@ -235,36 +233,5 @@ describe.for(ALONE.map((program) => ({ program, name: nameOf(program) })))(
       expect(await a.ask('SET', 'bar', '1')).toBe('OK');
       expect(await a.ask('GET', 'foo')).toBe(`MOVED 12182 127.0.0.1:${c.port}`);
     });
-
-    // Linux lets one more connection through than the backlog says.
-    it.skipIf(process.platform !== 'linux')(
-      'with tcp-backlog lets so many wait that it has not accepted yet',
-      async (test) => {
-        const port = await freePort();
-        const daemon = launch(plainArgs(port, ['--tcp-backlog', '3']), program === undefined ? {} : { program });
-        const sockets: Socket[] = [];
-        test.onTestFinished(async () => {
-          for (const socket of sockets) socket.destroy();
-          await daemon.end();
-        });
-        await daemon.ready();
-        daemon.signal('SIGSTOP');
-        let connected = 0;
-        let answered = 0;
-        for (let i = 0; i < 10; i++) {
-          const socket = connect({ port, host: '127.0.0.1' }, () => {
-            connected++;
-            socket.write('PING\r\n');
-          });
-          socket.on('data', () => answered++);
-          sockets.push(socket);
-        }
-        await until('as many are through as may wait', () => connected === 4);
-        await sleep(300);
-        expect(connected).toBe(4);
-        daemon.signal('SIGCONT');
-        await until('all are served', () => answered === 10);
-      },
-    );
   },
 );

@@ -1,6 +1,5 @@
 /** Starting and ending the server, as an operator and an init system see it. */
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -311,88 +310,6 @@ describe('the command line', () => {
     expect(daemon.output).toMatch(/Usage: .*-server \[\/path\/to\/redis.conf\]/);
   });
 });
-
-describe('where it listens', () => {
-  it('on every address of bind', async () => {
-    const port = await freePort();
-    const daemon = start([
-      '--port',
-      String(port),
-      '--save',
-      '',
-      '--bind',
-      '127.0.0.1',
-      '127.0.0.2',
-      '-::1',
-      '-203.0.113.7',
-    ]);
-    await daemon.ready();
-    for (const host of ['127.0.0.1', '127.0.0.2']) {
-      const client = await RawClient.connect(port, host);
-      expect(await client.call('PING')).toEqual({ type: 'simple', text: 'PONG' });
-      client.close();
-    }
-    await expect(RawClient.connect(port, '127.0.0.3')).rejects.toThrow('ECONNREFUSED');
-  });
-
-  it('not at all when an address of bind is not of this machine', async () => {
-    const daemon = start(['--port', String(await freePort()), '--save', '', '--bind', '203.0.113.7']);
-    expect(await daemon.ending).toEqual({ code: 1, signal: null });
-    expect(daemon.output).toContain('Could not create server TCP listening socket 203.0.113.7');
-  });
-
-  it('on a Unix socket with its permissions, also without a port', async () => {
-    const dir = tempDir();
-    const file = join(dir, 'server.sock');
-    const daemon = start(['--port', '0', '--save', '', '--dir', dir, '--unixsocket', file, '--unixsocketperm', '700']);
-    await daemon.prints(`ready to accept connections at ${file}`);
-    await until('the socket file is there', () => existsSync(file));
-    expect(statSync(file).mode & 0o777).toBe(0o700);
-    expect(await sayPing(file)).toBe('+PONG\r\n');
-    await daemon.end('SIGTERM');
-    expect(existsSync(file)).toBe(false);
-  });
-
-  it('on a Unix socket that a killed server left behind', async () => {
-    const dir = tempDir();
-    const file = join(dir, 'server.sock');
-    const args = ['--port', '0', '--save', '', '--dir', dir, '--unixsocket', file];
-    const first = start(args);
-    await first.prints(`ready to accept connections at ${file}`);
-    await first.end('SIGKILL');
-    const second = start(args);
-    await second.prints(`ready to accept connections at ${file}`);
-    expect(await sayPing(file)).toBe('+PONG\r\n');
-  });
-
-  // redis-server removes whatever is there.
-  it.skipIf(ONLY_REDIS)(
-    'on a Unix socket whose name an empty file reserves, and not over a file with content',
-    async () => {
-      const dir = tempDir();
-      const file = join(dir, 'server.sock');
-      const args = ['--port', '0', '--save', '', '--dir', dir, '--unixsocket', file];
-      writeFileSync(file, 'mine');
-      const refused = start(args);
-      expect(await refused.ending).toMatchObject({ code: 1 });
-      expect(readFileSync(file, 'utf8')).toBe('mine');
-      writeFileSync(file, '');
-      await start(args).prints(`ready to accept connections at ${file}`);
-      expect(await sayPing(file)).toBe('+PONG\r\n');
-    },
-  );
-});
-
-function sayPing(socketFile: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const socket = connect(socketFile, () => socket.write('PING\r\n'));
-    socket.once('data', (data) => {
-      resolve(data.toString());
-      socket.destroy();
-    });
-    socket.once('error', reject);
-  });
-}
 
 describe('who may come in', () => {
   it('requirepass lets nobody do anything without it', async () => {
