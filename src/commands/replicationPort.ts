@@ -107,6 +107,8 @@ export interface ReplicationPort {
   readonly goodReplicas: number;
   /** What the stream takes of memory, the backlog included. */
   readonly bufferBytes: number;
+  /** The part of it that only waits for replicas. */
+  readonly heldForReplicasBytes: number;
   /** Keys that clients of a writable replica gave an expire time. */
   readonly ownExpiresCount: number;
   /** Bytes of replication received and sent. */

@@ -112,12 +112,17 @@ export class Eviction {
     this.lfuDecayMinutes = values['lfu-decay-time'];
     this.limited = values.maxmemory > 0;
     this.lfu = policy.endsWith('-lfu');
-    if (this.over) this.onBehind?.();
+    if (this.onBehind !== undefined && this.over) this.onBehind();
   }
 
-  /** What maxmemory limits, bytes: data and clients' buffers, but not those of the AOF, which evicting makes grow. */
+  /**
+   * What maxmemory limits, bytes: data, clients' buffers and the backlog, which has an end, but not what the AOF and slow replicas
+   * have not taken yet, which evicting makes grow.
+   */
   get usedBytes(): number {
-    return this.#host.server.store.usedBytes() + this.clientBuffers.bytesUsed + this.baseBytes;
+    const { store, replication } = this.#host.server;
+    const backlogBytes = replication.bufferBytes - replication.heldForReplicasBytes;
+    return store.usedBytes() + this.clientBuffers.bytesUsed + backlogBytes + this.baseBytes;
   }
 
   /** Whether memory is over the limit. */

@@ -152,6 +152,10 @@ export class Replication implements ReplicationPort {
     return this.#stream.backlog?.bytesUsed ?? 0;
   }
 
+  get heldForReplicasBytes(): number {
+    return this.#stream.backlog?.heldForReplicasBytes ?? 0;
+  }
+
   get ownExpiresCount(): number {
     return this.#host.executor.ownExpires.count;
   }

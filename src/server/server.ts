@@ -432,7 +432,8 @@ export class Server implements ServerPort {
 
   uncountedMemoryBytes(): number {
     const { reply, eviction } = this.executor;
-    return reply.buf.length - eviction.baseBytes + this.persistence.aofBufferBytes + this.replication.bufferBytes;
+    const { persistence, replication } = this;
+    return reply.buf.length - eviction.baseBytes + persistence.aofBufferBytes + replication.heldForReplicasBytes;
   }
 
   lruClock(): number {

@@ -38,6 +38,9 @@ describe('the backlog', () => {
       const mustHold = Math.min(needed, Math.max(0, backlog.end - 100_000));
       expect(backlog.start).toBeLessThanOrEqual(mustHold);
       expect(mustHold - backlog.start).toBeLessThan(64 * 1024);
+      const waits = Math.max(0, backlog.end - 100_000 - needed);
+      expect(backlog.heldForReplicasBytes).toBeLessThanOrEqual(waits);
+      expect(backlog.heldForReplicasBytes).toBeGreaterThan(waits - 3 * 64 * 1024);
     }
     const rest = Buffer.from(all.slice(backlog.start));
     expect(read(backlog, backlog.start, backlog.end).equals(rest)).toBe(true);

@@ -27,6 +27,9 @@ export interface MemoryFigures {
   /** Connections with their buffers. */
   readonly clientBytes: number;
   readonly aofBufferBytes: number;
+  readonly backlogBytes: number;
+  /** What is kept of the replication stream beyond that, for replicas that have not taken it yet. */
+  readonly replicaBytes: number;
   readonly clusterLinkBytes: number;
   /** The part of usedBytes that maxmemory does not limit. */
   readonly uncountedBytes: number;
@@ -45,6 +48,7 @@ export function memoryFigures(server: ServerPort): MemoryFigures {
   const startupBytes = server.startupMemoryBytes;
   const clientBytes = server.clients.bytesUsed;
   const { aofBufferBytes } = server.persistence;
+  const { bufferBytes, heldForReplicasBytes: replicaBytes } = server.replication;
   const databases: DatabaseOverhead[] = [];
   let keys = 0;
   let indexBytes = 0;
@@ -57,7 +61,7 @@ export function memoryFigures(server: ServerPort): MemoryFigures {
   }
   let clusterLinkBytes = 0;
   for (const link of server.cluster?.links() ?? []) clusterLinkBytes += link.sendBufferAllocated;
-  const overheadBytes = Math.min(usedBytes, startupBytes + clientBytes + aofBufferBytes + indexBytes);
+  const overheadBytes = Math.min(usedBytes, startupBytes + clientBytes + aofBufferBytes + bufferBytes + indexBytes);
   const datasetBytes = usedBytes - overheadBytes;
   return {
     usedBytes,
@@ -71,6 +75,8 @@ export function memoryFigures(server: ServerPort): MemoryFigures {
     keys,
     clientBytes,
     aofBufferBytes,
+    backlogBytes: bufferBytes - replicaBytes,
+    replicaBytes,
     clusterLinkBytes,
     uncountedBytes: server.uncountedMemoryBytes(),
     reservedBytes: usedBytes + store.reservedBytes() - store.allocatedBytes(),

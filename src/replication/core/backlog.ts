@@ -65,6 +65,11 @@ export class Backlog {
     return (this.#blocks.length - this.#gone) * BLOCK_BYTES;
   }
 
+  /** The part of it that is there only because a replica still needs it. A backlog of its size begins and ends within a block. */
+  get heldForReplicasBytes(): number {
+    return Math.max(0, this.bytesUsed - this.#sizeBytes - 2 * BLOCK_BYTES);
+  }
+
   /** The stream goes on with buf[from, to). */
   append(buf: Uint8Array, from: number, to: number): void {
     while (from < to) {
