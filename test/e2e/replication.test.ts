@@ -10,6 +10,7 @@ import { RawClient } from '../support/rawclient.js';
 import { redisServerOnPath, skipLoudly, startRedis } from '../support/redis.js';
 import { startShoal } from '../support/shoal.js';
 import { randomWrites } from './support/randomWrites.js';
+import { caughtUp, expectSame, type Kind, Node, until } from './support/replicationNode.js';
 
 const COMMON = ['--enable-debug-command', 'yes', '--repl-diskless-sync-delay', '0', '--repl-ping-replica-period', '1'];
 const hasRedis = redisServerOnPath() !== undefined;
@@ -25,38 +26,6 @@ async function stopAll(): Promise<void> {
   await Promise.all(servers.splice(0).map((server) => server.stop()));
 }
 
-type Kind = 'shoal' | 'redis';
-
-class Node {
-  readonly server: RunningServer;
-  readonly client: RawClient;
-
-  constructor(server: RunningServer, client: RawClient) {
-    this.server = server;
-    this.client = client;
-  }
-
-  async call(...args: string[]): Promise<string> {
-    const reply = await this.client.call(...args);
-    return 'text' in reply ? String(reply.text) : JSON.stringify(reply);
-  }
-
-  async info(field: string): Promise<string> {
-    const found = new RegExp(`^${field}:(.*)\r$`, 'm').exec(await this.call('INFO'));
-    return found?.[1] ?? '';
-  }
-
-  /** Follows `port` and waits until the link is up. */
-  async follow(port: number): Promise<void> {
-    await this.call('REPLICAOF', '127.0.0.1', String(port));
-    await until('link up', async () => (await this.info('master_link_status')) === 'up');
-  }
-
-  digest(): Promise<string> {
-    return this.call('DEBUG', 'DIGEST');
-  }
-}
-
 async function start(kind: Kind, args: readonly string[] = []): Promise<Node> {
   const server = await (kind === 'shoal' ? startShoal : startRedis)([...COMMON, ...args]);
   servers.push(server);
@@ -64,30 +33,9 @@ async function start(kind: Kind, args: readonly string[] = []): Promise<Node> {
 }
 
 async function connectTo(server: RunningServer): Promise<Node> {
-  const client = await RawClient.connect(server.port);
-  clients.push(client);
-  return new Node(server, client);
-}
-
-async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 30_000;
-  while (!(await holds())) {
-    if (Date.now() > deadline) throw new Error(`waited in vain for: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 30));
-  }
-}
-
-/** The replica has done all that the master has. */
-async function caughtUp(master: Node, replica: Node): Promise<void> {
-  await until('same offset', async () => {
-    const offset = await master.info('master_repl_offset');
-    return (await replica.info('slave_repl_offset')) === offset && offset === (await master.info('master_repl_offset'));
-  });
-}
-
-async function expectSame(master: Node, replica: Node): Promise<void> {
-  await caughtUp(master, replica);
-  expect(await replica.digest()).toBe(await master.digest());
+  const node = await Node.connect(server);
+  clients.push(node.client);
+  return node;
 }
 
 async function write(node: Node, random: Prng, count: number): Promise<void> {
