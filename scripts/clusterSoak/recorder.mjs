@@ -6,6 +6,8 @@ const WRITERS = 8;
 /** Between two writes of one writer: the disk of the machine should last. */
 const PAUSE_MS = 10;
 const READ_BATCH = 500;
+/** The cluster client can forget a command that waits for a node that goes: then nobody would ever answer. */
+const ANSWER_PATIENCE_MS = 10_000;
 
 /** @typedef {{ key: string, sentMs: number, ackedMs: number }} Write */
 
@@ -47,7 +49,7 @@ export class Recorder {
       const key = `key:${this.#next++}`;
       const sentMs = performance.now();
       try {
-        await this.#cluster.set(key, key);
+        await inTime(this.#cluster.set(key, key));
         const ackedMs = performance.now();
         this.longestGapMs = Math.max(this.longestGapMs, ackedMs - this.#lastAckMs);
         this.#lastAckMs = ackedMs;
@@ -101,7 +103,7 @@ export class Recorder {
   async #get(key) {
     for (let tries = 1; ; tries++) {
       try {
-        return await this.#cluster.get(key);
+        return await inTime(this.#cluster.get(key));
       } catch (error) {
         if (tries === 100) throw error;
         await sleep(100);
@@ -112,5 +114,19 @@ export class Recorder {
   close() {
     this.#stopped = true;
     this.#cluster.disconnect();
+  }
+}
+
+/** @template T @param {Promise<T>} answer @returns {Promise<T>} */
+async function inTime(answer) {
+  const over = new AbortController();
+  const late = sleep(ANSWER_PATIENCE_MS, undefined, { signal: over.signal }).then(() => {
+    throw new Error(`no answer within ${ANSWER_PATIENCE_MS} ms`);
+  });
+  try {
+    return await Promise.race([answer, late]);
+  } finally {
+    late.catch(() => undefined);
+    over.abort();
   }
 }
