@@ -90,6 +90,16 @@ export interface AcksPort {
   waitForDisk(client: ReplicationClient, wish: DiskWish): void;
 }
 
+/** What the stream of writes takes of memory. */
+export interface StreamBuffers {
+  /** The backlog included. */
+  readonly bytesUsed: number;
+  /** The part of it that only waits for replicas. */
+  readonly heldForReplicasBytes: number;
+}
+
+export const NO_BUFFERS: StreamBuffers = { bytesUsed: 0, heldForReplicasBytes: 0 };
+
 export interface ReplicationPort {
   readonly id: string;
   readonly secondId: string;
@@ -105,10 +115,7 @@ export interface ReplicationPort {
   readonly acks: AcksPort;
   /** Replicas that were heard of within `min-replicas-max-lag`. */
   readonly goodReplicas: number;
-  /** What the stream takes of memory, the backlog included. */
-  readonly bufferBytes: number;
-  /** The part of it that only waits for replicas. */
-  readonly heldForReplicasBytes: number;
+  readonly buffers: StreamBuffers;
   /** Keys that clients of a writable replica gave an expire time. */
   readonly ownExpiresCount: number;
   /** Bytes of replication received and sent. */

@@ -121,7 +121,7 @@ export class Eviction {
    */
   get usedBytes(): number {
     const { store, replication } = this.#host.server;
-    const backlogBytes = replication.bufferBytes - replication.heldForReplicasBytes;
+    const backlogBytes = replication.buffers.bytesUsed - replication.buffers.heldForReplicasBytes;
     return store.usedBytes() + this.clientBuffers.bytesUsed + backlogBytes + this.baseBytes;
   }
 

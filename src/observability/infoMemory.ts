@@ -48,7 +48,7 @@ export function memorySection(server: ServerPort): InfoFields {
     ['mem_fragmentation_bytes', residentBytes - usedBytes],
     ['mem_not_counted_for_evict', memory.uncountedBytes],
     ['mem_replication_backlog', memory.backlogBytes],
-    ['mem_total_replication_buffers', server.replication.bufferBytes],
+    ['mem_total_replication_buffers', server.replication.buffers.bytesUsed],
     ['mem_clients_slaves', memory.replicaBytes],
     ['mem_clients_normal', memory.clientBytes],
     ['mem_cluster_links', memory.clusterLinkBytes],

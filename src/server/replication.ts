@@ -6,16 +6,18 @@
  *   replica    masterLink ───────┘
  */
 import { randomBytes } from 'node:crypto';
-import type {
-  BacklogFacts,
-  FailoverOptions,
-  MasterAddress,
-  MasterFacts,
-  ReplicaAnnouncement,
-  ReplicaFacts,
-  ReplicationClient,
-  ReplicationPort,
-  SyncRequest,
+import {
+  type BacklogFacts,
+  type FailoverOptions,
+  type MasterAddress,
+  type MasterFacts,
+  NO_BUFFERS,
+  type ReplicaAnnouncement,
+  type ReplicaFacts,
+  type ReplicationClient,
+  type ReplicationPort,
+  type StreamBuffers,
+  type SyncRequest,
 } from '../commands/replicationPort.js';
 import type { Config } from '../config/config.js';
 import type { Executor } from '../exec/executor.js';
@@ -148,12 +150,8 @@ export class Replication implements ReplicationPort {
     return this.replicas.countGood(this.#host.config.values['min-replicas-max-lag']);
   }
 
-  get bufferBytes(): number {
-    return this.#stream.backlog?.bytesUsed ?? 0;
-  }
-
-  get heldForReplicasBytes(): number {
-    return this.#stream.backlog?.heldForReplicasBytes ?? 0;
+  get buffers(): StreamBuffers {
+    return this.#stream.backlog ?? NO_BUFFERS;
   }
 
   get ownExpiresCount(): number {

@@ -433,7 +433,9 @@ export class Server implements ServerPort {
   uncountedMemoryBytes(): number {
     const { reply, eviction } = this.executor;
     const { persistence, replication } = this;
-    return reply.buf.length - eviction.baseBytes + persistence.aofBufferBytes + replication.heldForReplicasBytes;
+    return (
+      reply.buf.length - eviction.baseBytes + persistence.aofBufferBytes + replication.buffers.heldForReplicasBytes
+    );
   }
 
   lruClock(): number {

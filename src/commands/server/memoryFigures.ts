@@ -48,7 +48,7 @@ export function memoryFigures(server: ServerPort): MemoryFigures {
   const startupBytes = server.startupMemoryBytes;
   const clientBytes = server.clients.bytesUsed;
   const { aofBufferBytes } = server.persistence;
-  const { bufferBytes, heldForReplicasBytes: replicaBytes } = server.replication;
+  const { bytesUsed: bufferBytes, heldForReplicasBytes: replicaBytes } = server.replication.buffers;
   const databases: DatabaseOverhead[] = [];
   let keys = 0;
   let indexBytes = 0;
