@@ -15,7 +15,7 @@ const HELP = [
   '    Take ranges of hash slots that nobody serves.',
   'BUMPEPOCH',
   '    Give this node a new config epoch.',
-  'CANCELSLOTMIGRATIONS ALL',
+  'CANCELSLOTMIGRATIONS [ALL]',
   '    End all moves that MIGRATESLOTS has begun here.',
   'COUNT-FAILURE-REPORTS <node-id>',
   '    Count the masters that report <node-id> as unreachable.',

@@ -90,8 +90,9 @@ function list({ reply, server }: CommandContext): void {
   }
 }
 
+/** Valkey has it without a word behind it. */
 function cancel(ctx: CommandContext): void {
-  if (!ctx.argIs(2, 'all')) return ctx.reply.error(errors.SYNTAX);
+  if (ctx.argc > 3 || (ctx.argc === 3 && !ctx.argIs(2, 'all'))) return ctx.reply.error(errors.SYNTAX);
   answer(ctx, ctx.server.slotMoves.cancelAll() ? undefined : 'ERR No migration that can be cancelled is under way');
 }
 
@@ -117,13 +118,13 @@ function sync(ctx: CommandContext): void {
 export const clusterMoveCommands: readonly Command[] = [
   clusterSubcommand(
     'cancelslotmigrations',
-    3,
+    -2,
     '7.2.0',
     CHANGES,
     {
       summary: 'Ends all moves of slots that MIGRATESLOTS has begun on this node.',
       complexity: 'O(N) where N is the number of moves.',
-      arguments: [{ name: 'all', type: 'pure-token', token: 'ALL' }],
+      arguments: [{ name: 'all', type: 'pure-token', token: 'ALL', flags: ['optional'] }],
     },
     cancel,
   ),
