@@ -2,6 +2,7 @@
 import { runTrib } from './cli.js';
 
 const INTERRUPTED = 130;
+const USUAL_WORDS = ['No key is lost: run the same command again, or trib fix where slots were on the move.'];
 
 /** Runs trib with these arguments; sets the exit code. */
 export async function runProcess(argv: readonly string[]): Promise<void> {
@@ -12,11 +13,10 @@ export async function runProcess(argv: readonly string[]): Promise<void> {
     handlers.add(handler);
     return () => handlers.delete(handler);
   };
+  let words: (() => readonly string[]) | undefined;
   process.on('SIGINT', () => {
     if (handlers.size > 0) return handlers.forEach((handler) => void handler());
-    process.stderr.write(
-      '\nInterrupted. No key is lost: run the same command again, or trib fix where slots were on the move.\n',
-    );
+    process.stderr.write(`\nInterrupted. ${(words?.() ?? USUAL_WORDS).join('\n')}\n`);
     process.exit(INTERRUPTED);
   });
   for (const [signal, number] of [
@@ -42,6 +42,9 @@ export async function runProcess(argv: readonly string[]): Promise<void> {
     env: process.env,
     isTty: process.stdout.isTTY === true,
     takeInterrupts,
+    explainInterrupt: (given) => {
+      words = given;
+    },
   });
   // A pipe that nobody closes on the other side must not keep the process.
   process.stdin.unref?.();

@@ -15,6 +15,8 @@ export interface TribIo {
   readonly isTty: boolean;
   /** For commands that run until they are told to end. */
   readonly takeInterrupts?: TakeInterrupts;
+  /** Takes what is to be said when Ctrl-C ends the process, while something is under way; undefined: the usual. */
+  readonly explainInterrupt?: (words: (() => readonly string[]) | undefined) => void;
   /** See {@link import('./node-client.js').ConnectOptions.onCommand}. */
   readonly onCommand?: (node: string, args: readonly string[]) => void;
 }
@@ -118,6 +120,11 @@ export class Terminal {
   /** Adds to the result that `--json` prints. */
   report(fields: Readonly<Record<string, unknown>>): void {
     this.#result = { ...this.#result, ...fields };
+  }
+
+  /** What Ctrl-C is to say from now on; undefined when the usual words are right again. */
+  whenInterrupted(words: (() => readonly string[]) | undefined): void {
+    this.#io.explainInterrupt?.(words);
   }
 
   /** Asks a question and reads one line; undefined when there is nobody to answer (see {@link LineReader}). */

@@ -148,11 +148,23 @@ describe('shoal: an atomic move that is interrupted', () => {
     await fill(6);
     // Writes wait at the target, so the move is not over too soon.
     await nodes[1].call('CLIENT', 'PAUSE', '4000', 'WRITE');
-    const child = spawn(process.execPath, [BIN, ...command(6).split(' ')], { stdio: ['ignore', 'ignore', 'inherit'] });
+    const child = spawn(process.execPath, [BIN, ...command(6).split(' ')], { stdio: ['ignore', 'ignore', 'pipe'] });
+    let said = '';
+    child.stderr.on('data', (text: Buffer) => {
+      said += text.toString();
+    });
     const before = await movesOf(nodes[0]);
     await waitUntil('the move has begun', async () => (await movesOf(nodes[0])) > before);
     child.kill(signal);
-    await once(child, 'exit');
+    await once(child, 'close');
+    const cli = `redis-cli -h 127.0.0.1 -p ${nodes[0].port} cluster`;
+    const words = [
+      `Interrupted. No key is lost: the servers go on to move slots ${first}-${first + 5} from ${nodes[0].address} to ${nodes[1].address}.`,
+      `To watch it:   ${cli} getslotmigrations`,
+      `To end it:     ${cli} cancelslotmigrations`,
+      `Finish it, or wait for the end:  trib fix ${nodes[0].address}`,
+    ];
+    expect(said).toBe(signal === 'SIGINT' ? `\n${words.join('\n')}\n` : '');
     const checked = await trib(`check ${nodes[2].address}`);
     expect(checked.code, checked.out).toBe(0);
     expect(checked.out).not.toContain('slots that are not');
@@ -197,8 +209,11 @@ describe('shoal: an atomic move that is interrupted', () => {
     });
     // Once to see what moves, on each node; more often to see whether it is over.
     await waitUntil('it waits for the move', async () => looks > 2 * nodes.length);
-    await trib(`call --only-masters ${nodes[0].address} cluster cancelslotmigrations all`);
+    await nodes[0].call('CLUSTER', 'CANCELSLOTMIGRATIONS');
     const { code, out } = await waiting;
+    expect(out).toContain(
+      `    To end it at once instead:  redis-cli -h 127.0.0.1 -p ${nodes[0].port} cluster cancelslotmigrations\n`,
+    );
     expect(out).toContain(`>>> Not moved: slots ${first}-${first + 5} from ${nodes[0].address}`);
     expect(code, out).toBe(0);
     expect(await ownSlots(nodes[0])).toBe(`${first}-5460`);

@@ -27,6 +27,8 @@ export async function moveSlots(
   const total = batches.reduce((sum, { slots }) => sum + slots.length, 0);
   const log = new MoveLog(terminal, total, style);
   const mover = new BestMover(cluster, options);
+  const finish = `trib fix ${formatAddress(address.host, address.port)}`;
+  terminal.whenInterrupted(() => [...mover.whenInterrupted, `Finish it, or wait for the end:  ${finish}`]);
   try {
     for (const batch of batches) {
       if (title !== undefined) terminal.print(title(batch));
@@ -38,11 +40,12 @@ export async function moveSlots(
     terminal.print(
       `[ERR] Moving slots failed: ${(error as Error).message}`,
       ...mover.whenBrokenOff.map((line) => `      ${line}`),
-      `      Mend the cause and finish it:  trib fix ${formatAddress(address.host, address.port)}`,
+      `      Mend the cause and finish it:  ${finish}`,
       ...afterFailure.map((line) => `      ${line}`),
     );
     return 1;
   } finally {
+    terminal.whenInterrupted(undefined);
     log.finish();
   }
 }

@@ -6,9 +6,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Cluster, idOf, type Member, mastersOf } from '../cluster.js';
 import { NodeCallError } from '../node-client.js';
 import { readView } from '../node-state.js';
-import { listSlots, rangesOf } from '../slots.js';
+import { formatRanges, listSlots, rangesOf } from '../slots.js';
 import { countKeys } from './holders.js';
-import { isOver, MIGRATION_POLL_MS, readMigrations } from './migrations.js';
+import { isOver, MIGRATION_POLL_MS, readMigrations, redisCli } from './migrations.js';
 import type { MoveWatcher, SlotBatch, SlotMover } from './mover.js';
 
 /** How long gossip may take to tell every master. */
@@ -24,6 +24,8 @@ export class MoveRefused extends Error {
 
 export class AtomicMover implements SlotMover {
   readonly #cluster: Cluster;
+  /** What the servers have been asked for, and do without us. */
+  #begun: SlotBatch | undefined;
   readonly whenBrokenOff = [
     'No key is lost: nothing is open, and slots that the servers are moving change hands together or stay.',
     'Where the servers give up again and again, the same command with --key-by-key moves slot by slot.',
@@ -33,10 +35,29 @@ export class AtomicMover implements SlotMover {
     this.#cluster = cluster;
   }
 
-  async move({ source, target, slots }: SlotBatch, watcher: MoveWatcher): Promise<void> {
+  get whenInterrupted(): readonly string[] {
+    if (this.#begun === undefined) return ['No key is lost: nothing is open, and no move is under way.'];
+    const { source, target, slots } = this.#begun;
+    return [
+      `No key is lost: the servers go on to move slots ${formatRanges(rangesOf(slots))} from ${source.name} to ${target.name}.`,
+      `To watch it:   ${redisCli(source)} cluster getslotmigrations`,
+      `To end it:     ${redisCli(source)} cluster cancelslotmigrations`,
+    ];
+  }
+
+  async move(batch: SlotBatch, watcher: MoveWatcher): Promise<void> {
+    try {
+      await this.#move(batch, watcher);
+    } finally {
+      this.#begun = undefined;
+    }
+  }
+
+  async #move({ source, target, slots }: SlotBatch, watcher: MoveWatcher): Promise<void> {
     const known = new Set((await readMigrations(source))?.map(({ name }) => name));
     const keyCounts = await countKeys(source, slots);
     const bounds = rangesOf(slots).flatMap(({ first, last }) => [String(first), String(last)]);
+    this.#begun = { source, target, slots };
     await source.client
       .call(['CLUSTER', 'MIGRATESLOTS', 'SLOTSRANGE', ...bounds, 'NODE', idOf(target)])
       .catch((error: unknown) => {

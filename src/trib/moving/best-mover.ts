@@ -25,6 +25,10 @@ export class BestMover implements SlotMover {
     return this.#last.whenBrokenOff;
   }
 
+  get whenInterrupted(): readonly string[] {
+    return this.#last.whenInterrupted;
+  }
+
   async move(batch: SlotBatch, watcher: MoveWatcher): Promise<void> {
     const { source, target } = batch;
     if (this.#mayBeAtomic && (await canMigrate(source, target))) {

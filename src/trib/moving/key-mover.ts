@@ -21,6 +21,7 @@ export class KeyMover implements SlotMover {
   readonly #cluster: Cluster;
   readonly #options: MoveOptions;
   readonly whenBrokenOff = ['No key is lost: the slot that was on the move is open, and both nodes know about it.'];
+  readonly whenInterrupted = ['No key is lost: a slot that was on the move is open, and both nodes know about it.'];
 
   constructor(cluster: Cluster, options: MoveOptions) {
     this.#cluster = cluster;

@@ -26,6 +26,11 @@ export function isOver({ state }: Migration): boolean {
   return state === 'success' || state === 'failed' || state === 'cancelled';
 }
 
+/** The beginning of a command on one node: moves are a matter of their source alone. */
+export function redisCli({ client }: Member): string {
+  return `redis-cli -h ${client.ip} -p ${client.port}`;
+}
+
 /** What a node tells of moves, those that are over as well; undefined when it is none that can make them. */
 export async function readMigrations({ client }: Member): Promise<Migration[] | undefined> {
   try {
@@ -98,7 +103,7 @@ async function awaitEnd(terminal: Terminal, cluster: Cluster, source: Member, be
   const what = `slots ${formatRanges(begun.slots)} from ${source.name} to ${target}`;
   terminal.print(
     `>>> The servers are moving ${what}: an earlier run began that. Waiting for the end of it.`,
-    `    To end it at once instead:  trib call --only-masters ${source.name} cluster cancelslotmigrations all`,
+    `    To end it at once instead:  ${redisCli(source)} cluster cancelslotmigrations`,
   );
   let move: Migration | undefined = begun;
   while (move !== undefined && !isOver(move)) {

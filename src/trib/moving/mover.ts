@@ -26,6 +26,8 @@ export interface SlotMover {
   move(batch: SlotBatch, watcher: MoveWatcher): Promise<void>;
   /** How things stand after a move that threw, in lines. */
   readonly whenBrokenOff: readonly string[];
+  /** How things stand should the process end right now, in lines. */
+  readonly whenInterrupted: readonly string[];
 }
 
 export interface MoveOptions {
