@@ -7,6 +7,8 @@ import { printUnreachable } from '../report.js';
 import { type CommandContext, connectEntry } from './context.js';
 
 const LEAST_TIMEOUT_MS = 100;
+/** What a node says that was started without a file: there is none to write to, and nothing has failed. */
+const NO_FILE = /running without a config file/i;
 
 export async function setTimeoutEverywhere(
   context: CommandContext,
@@ -27,6 +29,7 @@ export async function setTimeoutEverywhere(
   const consent = await askConsent(terminal, "Can I set the above configuration? (type 'yes' to accept): ", options);
   if (consent !== 'go') return consent === 'dry run' ? 0 : 1;
   const nodes: Record<string, unknown>[] = [];
+  let failed = 0;
   for (const { name, client, view } of cluster.members) {
     const error = await configure(() => client.call(['CONFIG', 'SET', 'cluster-node-timeout', String(timeoutMs)]));
     const rewriteError = error ?? (await configure(() => client.call(['CONFIG', 'REWRITE'])));
@@ -41,10 +44,11 @@ export async function setTimeoutEverywhere(
     if (rewriteError === undefined) terminal.print(`*** New timeout set for ${name}`);
     else terminal.print(`ERR setting node-timeout for ${name}: ${rewriteError}`);
     if (set && rewriteError !== undefined) terminal.print('    It is set, but only until this node is restarted.');
+    if (!set || (rewriteError !== undefined && !NO_FILE.test(rewriteError))) failed++;
   }
   terminal.report({ timeoutMs, nodes });
-  const failed = nodes.filter(({ saved }) => !saved).length;
-  terminal.print(`>>> New node timeout set. ${nodes.length - failed} OK, ${failed} ERR.`);
+  const saved = nodes.filter((node) => node.saved).length;
+  terminal.print(`>>> New node timeout set. ${saved} OK, ${nodes.length - saved} ERR.`);
   return (await printUnreachable(terminal, cluster)) && failed === 0 ? 0 : 1;
 }
 
