@@ -22,6 +22,8 @@ function redisCli(args: readonly string[]): Promise<Transcript> {
       const out = (stdout + stderr).replace(/\x1b\[[\d;]*m/g, '').replace(/\(type 'yes' to accept\): /g, '$&\n');
       resolve({ code: error === null ? 0 : Number(error.code), out });
     });
+    // It may end without having asked.
+    child.stdin?.on('error', () => {});
     child.stdin?.end('yes\n');
   });
 }
@@ -128,10 +130,21 @@ describe.skipIf(missing !== undefined)('beside redis-cli --cluster', () => {
       for (const node of nodes) await node.call('FLUSHALL');
       for (const key of ['a', 'b', 'c']) await source.call('SET', key, 'x');
     };
-    const own = /^Move these keys to the cluster/;
+    const own = /^(Move|Copy) these keys to the cluster/;
     await compare(['import', nodes[0].address, '--cluster-from', source.address], prepare, own);
     // What was imported already is no trouble to us; another value under the same key is, to both.
     await compare(['import', nodes[0].address, '--cluster-from', source.address, '--cluster-replace'], prepare, own);
+    const [taken] = keysOfSlot(1, 1);
+    const busy = async (): Promise<void> => {
+      for (const node of [...nodes, source]) await node.call('FLUSHALL');
+      await source.call('SET', taken, 'x');
+      await nodes[0].call('SET', taken, 'other');
+    };
+    const advice = new RegExp(`${own.source}|^\\[ERR\\] The import broke off|^ {6}`);
+    for (const options of [[], ['--cluster-copy']]) {
+      await compare(['import', nodes[0].address, '--cluster-from', source.address, ...options], busy, advice);
+      expect([await nodes[0].call('GET', taken), await source.call('GET', taken)]).toEqual(['other', 'x']);
+    }
   });
 
   it('fix of slots that are open on both sides, on one, and that nobody serves', async () => {

@@ -52,9 +52,10 @@ export async function importKeys(context: CommandContext, address: Address, opti
     return 0;
   } catch (error) {
     if (!(error instanceof NodeCallError)) throw error;
+    if (!error.isReply) terminal.print(error.message);
     terminal.print(
-      `[ERR] Source ${source.name} replied with error:`,
-      `      ${error.reply}`,
+      `[ERR] The import broke off: ${importer.done} of ${total} keys are in the cluster.`,
+      ...importer.whenBrokenOff.map((line) => `      ${line}`),
       '      No key is lost. Mend the cause and run the same command again: it goes on from here.',
     );
     return 1;
@@ -97,6 +98,8 @@ class Importer {
   readonly #options: ImportOptions;
   readonly #watch = new Stopwatch();
   done = 0;
+  /** What is to be said besides, when an error has ended the run. */
+  readonly whenBrokenOff: string[] = [];
 
   constructor(terminal: Terminal, source: NodeClient, cluster: Cluster, total: number, options: ImportOptions) {
     this.#terminal = terminal;
@@ -133,9 +136,14 @@ class Importer {
     try {
       await this.#migrate(target.client, keys, this.#options.replace);
     } catch (error) {
-      if (!(error instanceof NodeCallError) || !error.isReply || !error.reply.includes('BUSYKEY')) throw error;
+      if (!(error instanceof NodeCallError) || !error.isReply) throw error;
+      if (!error.reply.includes('BUSYKEY')) this.#refuse(target, keys, error);
       await this.#settleTwins(target, keys, error);
     }
+    this.#count(target, keys);
+  }
+
+  #count(target: Member, keys: readonly Buffer[]): void {
     this.done += keys.length;
     if (this.#terminal.isInteractive) {
       const [elapsedMs, width] = [this.#watch.elapsedMs, this.#terminal.columns - 1];
@@ -149,15 +157,25 @@ class Importer {
   /** Some keys are in the cluster already. Where they are the same, an earlier run has brought them. */
   async #settleTwins(target: Member, keys: readonly Buffer[], error: NodeCallError): Promise<void> {
     const differing = await keysThatDiffer(this.#source, target.client, keys);
-    if (differing.length > 0) {
-      this.#terminal.print(
-        `[ERR] The cluster has ${plural(differing.length, 'key')} of this name with another value already:`,
-        ...differing.map((key) => `      - ${key}`),
-        '      With --replace they are overwritten.',
-      );
-      throw error;
-    }
-    if (!this.#options.copy) await this.#migrate(target.client, keys, true);
+    const others = keys.filter((key) => !differing.includes(key));
+    if (!this.#options.copy && others.length > 0) await this.#migrate(target.client, others, true);
+    if (differing.length === 0) return;
+    this.#count(target, others);
+    this.whenBrokenOff.push(
+      'The cluster has keys of these names with other values already:',
+      ...differing.map((key) => `- ${key}`),
+      'With --replace they are overwritten.',
+    );
+    this.#refuse(target, differing, error);
+  }
+
+  /** Says so as redis-cli does, which sends one key at a time. */
+  #refuse(target: Member, [key]: readonly Buffer[], error: NodeCallError): never {
+    this.#terminal.print(
+      `Migrating ${key} to ${target.name}: Source ${this.#source.name} replied with error:`,
+      error.reply,
+    );
+    throw error;
   }
 
   async #migrate(target: NodeClient, keys: readonly Buffer[], replace: boolean): Promise<void> {
