@@ -24,6 +24,7 @@ export interface NodeEvidence {
   /** Whether the bus port accepts connections from here. */
   readonly busPortOpen: boolean;
   readonly stateOk: boolean;
+  /** Name and version, as `Redis 7.0.15`. */
   readonly version: string;
   /** Its clock less ours, as far as a reply that takes a while can tell. */
   readonly clockOffsetMs: number;
@@ -89,11 +90,20 @@ async function examine(
     view,
     busPortOpen,
     stateOk: infoField(clusterInfo, 'cluster_state') === 'ok',
-    version: infoField(info, 'redis_version') ?? 'unknown',
+    version: versionIn(info),
     clockOffsetMs: Number(seconds) * 1000 + Math.floor(Number(micros) / 1000) - (nowMs() - tookMs / 2),
     clockUncertaintyMs: tookMs,
     masterLinkUp: await seeMasterLink(client, info),
   };
+}
+
+/** Others than Redis say the version of Redis that they are like as well: it stays while their own changes. */
+function versionIn(info: string): string {
+  for (const name of ['Shoal', 'Valkey', 'Redis']) {
+    const version = infoField(info, `${name.toLowerCase()}_version`);
+    if (version !== undefined) return `${name} ${version}`;
+  }
+  return 'unknown';
 }
 
 /** A replica that has just been made one takes a moment: only what lasts is trouble. */

@@ -1,7 +1,7 @@
 /** What is wrong with a cluster, node by node, in words, with the command that mends it. Pure: evidence in, findings out. */
 import { diagnose } from '../diagnosis.js';
 import { plural } from '../node-state.js';
-import { isHandshake, isMaster, type KnownNode } from '../node-view.js';
+import { isHandshake, isMaster, type KnownNode, type OpenSlot } from '../node-view.js';
 import { countSlots, formatRanges, listSlots, rangesOf } from '../slots.js';
 import type { Evidence, LostEvidence, NodeEvidence } from './evidence.js';
 import type { Explanation, FindingKind } from './explanation.js';
@@ -52,7 +52,12 @@ function lostAdvice(
     const why = busPortOpen
       ? 'Its bus port answers from here as well: look at `port`, `bind` and protected mode in its redis.conf.'
       : `${name} is where it says it is, but does not lead to it from here: a firewall, or NAT.`;
-    return [seen, why, 'Behind NAT set cluster-announce-ip (and -port, -bus-port) to what clients can reach.'];
+    return [
+      seen,
+      why,
+      'Behind NAT it must say what leads to it from everywhere (-ip, -port, -bus-port); on its host:',
+      `redis-cli -p ${known.port} config set cluster-announce-ip ADDRESS`,
+    ];
   }
   const advice = ['No other node is linked with it either: start it, or look at its host.'];
   const replica = nodes.find(({ view }) => view.myself.masterId === known.id);
@@ -64,6 +69,8 @@ function lostAdvice(
 function wrongAnnouncement({ wrongAnnouncement: wrong }: Evidence): Explanation[] {
   if (wrong === undefined) return [];
   const [host, port] = splitAddress(wrong.name);
+  const [announcedHost, announcedPort] = splitAddress(wrong.announced);
+  const set = `redis-cli -h ${host} -p ${port} config set cluster-announce`;
   return [
     {
       kind: 'wrong-announced-address',
@@ -72,19 +79,22 @@ function wrongAnnouncement({ wrongAnnouncement: wrong }: Evidence): Explanation[
       message: `Node ${wrong.name} is known to the others as ${wrong.announced}, which does not lead to it from here.`,
       advice: [
         'Clients are sent to the address that the others know. Behind NAT a node must say which that is:',
-        `redis-cli -h ${host} -p ${port} config set cluster-announce-ip ${host}`,
+        ...(announcedHost === host ? [] : [`${set}-ip ${host}`]),
+        ...(announcedPort === port ? [] : [`${set}-port ${port}`]),
       ],
     },
   ];
 }
 
+function lacksLink(from: NodeEvidence, to: NodeEvidence): boolean {
+  return from.view.others.some(({ id, linked }) => id === to.id && !linked);
+}
+
 /** Links are looked at from both ends: one that is down in one direction only is a firewall's. */
 function links({ nodes }: Evidence): Explanation[] {
   const found: Explanation[] = [];
-  const down = (from: NodeEvidence, to: NodeEvidence): boolean =>
-    from.view.others.some(({ id, linked }) => id === to.id && !linked);
   for (const to of nodes) {
-    const from = nodes.filter((node) => node !== to && down(node, to));
+    const from = nodes.filter((node) => node !== to && lacksLink(node, to));
     const bus = `${to.ip}:${to.busPort}`;
     if (!to.busPortOpen) {
       found.push({
@@ -99,7 +109,7 @@ function links({ nodes }: Evidence): Explanation[] {
       });
     }
     if (from.length === 0) continue;
-    const back = from.filter((node) => !down(to, node));
+    const back = from.filter((node) => !lacksLink(to, node));
     found.push({
       kind: 'link-down',
       severity: 'error',
@@ -178,7 +188,8 @@ function slots({ nodes, lost, entry }: Evidence): Explanation[] {
   if (disagreements.length > 0) {
     error('view-differs', 'The nodes have different views of who owns which slots.', [
       ...disagreements,
-      'News takes a second or two. If it stays like this, look at the links between these nodes.',
+      'News takes a second or two. If it stays like this, the links between these nodes or slots that nobody serves are',
+      'the cause: see there.',
     ]);
   }
   const shared = sharedSlots(nodes);
@@ -193,10 +204,17 @@ function slots({ nodes, lost, entry }: Evidence): Explanation[] {
     );
   }
   if (openSlots.length > 0) {
-    error('open-slots', `Slots are on the move: ${formatRanges(rangesOf(openSlots))}.`, [
-      'If nobody is moving slots right now, a move was interrupted. No key is lost; finish it:',
-      `trib fix ${entry}`,
-    ]);
+    const ends = nodes.flatMap((node) => openEnds(node, nodes));
+    error(
+      'open-slots',
+      `Slots are on the move: ${formatRanges(rangesOf(openSlots))}.`,
+      [
+        ...ends.map(({ text }) => text),
+        'If nobody is moving slots right now, a move was interrupted. No key is lost; finish it:',
+        `trib fix ${entry}`,
+      ],
+      [...new Set(ends.map(({ name }) => name))],
+    );
   }
   if (uncovered.length > 0) {
     const missing = new Set(listSlots(uncovered));
@@ -216,6 +234,19 @@ function slots({ nodes, lost, entry }: Evidence): Explanation[] {
   return found;
 }
 
+/** What a node says of the slots that it gives and gets, by the node at the other end. */
+function openEnds({ name, view }: NodeEvidence, nodes: readonly NodeEvidence[]): { name: string; text: string }[] {
+  const { migrating, importing } = view.myself;
+  const tell = (open: readonly OpenSlot[], verb: string, towards: string) => {
+    return [...new Set(open.map(({ peerId }) => peerId))].map((peerId) => {
+      const slots = rangesOf(open.filter((each) => each.peerId === peerId).map(({ slot }) => slot));
+      const peer = nodes.find(({ id }) => id === peerId)?.name ?? `${peerId}, which does not answer`;
+      return { name, text: `${name} ${verb} ${formatRanges(slots)} ${towards} ${peer}.` };
+    });
+  };
+  return [...tell(migrating, 'gives', 'to'), ...tell(importing, 'takes', 'from')];
+}
+
 function sharedSlots(nodes: readonly NodeEvidence[]): number[] {
   const claims = new Map<number, number>();
   for (const { view } of nodes) {
@@ -224,7 +255,7 @@ function sharedSlots(nodes: readonly NodeEvidence[]): number[] {
   return [...claims].filter(([, count]) => count > 1).map(([slot]) => slot);
 }
 
-function epochs({ nodes }: Evidence): Explanation[] {
+function epochs({ nodes, entry }: Evidence): Explanation[] {
   const byEpoch = new Map<number, NodeEvidence[]>();
   for (const node of nodes) {
     const { myself } = node.view;
@@ -238,10 +269,13 @@ function epochs({ nodes }: Evidence): Explanation[] {
       severity: 'error',
       nodes: same.map(({ name }) => name),
       message: `${listNames(same)} have the same config epoch ${epoch}: who wins when both claim a slot is open.`,
-      advice: [
-        'Nodes that are linked settle this within seconds. If it stays like this:',
-        `redis-cli -h ${same[0].ip} -p ${same[0].port} cluster bumpepoch`,
-      ],
+      // BUMPEPOCH changes nothing on a node whose epoch is the highest there is.
+      advice: same.every((node) => same.every((other) => node === other || !lacksLink(node, other)))
+        ? ['They settle this themselves within seconds: look again.', `trib check ${entry}`]
+        : [
+            'They settle this themselves as soon as they are linked, and cannot before: open the way between them.',
+            `Try on ${same[0].name}'s host:  nc -vz ${same[1].ip} ${same[1].busPort}`,
+          ],
     }));
 }
 
@@ -317,7 +351,7 @@ function versions({ nodes }: Evidence): Explanation[] {
       message: `The nodes run ${byVersion.size} versions.`,
       advice: [
         ...[...byVersion].map(([version, running]) => `${version}: ${listNames(running)}`),
-        'Keys of a newer version may not be readable to an older one: upgrade the others, masters last.',
+        'What one of them writes may not be readable to another: upgrade the older ones, masters last.',
       ],
     },
   ];
