@@ -11,7 +11,7 @@ import {
 } from './clusters.js';
 import { type TestNode, trib, viewsOf } from './nodes.js';
 
-describeMixtures('trib fix', {}, (mixture) => {
+describeMixtures('trib fix', { together: true }, (mixture) => {
   let nodes: TestNode[] = [];
   let ids: string[] = [];
 

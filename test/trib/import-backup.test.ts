@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { describeMixtures, idsOf, joinNodes, startNodes, stopNodes } from './clusters.js';
 import { interrupt, startNode, type TestNode, trib } from './nodes.js';
 
-describeMixtures('trib import', {}, (mixture) => {
+describeMixtures('trib import', { together: true }, (mixture) => {
   let nodes: TestNode[] = [];
   let source: TestNode;
 
@@ -70,7 +70,7 @@ describeMixtures('trib import', {}, (mixture) => {
   });
 });
 
-describeMixtures('trib backup', {}, (mixture) => {
+describeMixtures('trib backup', { together: true }, (mixture) => {
   it('saves an RDB file of every master that a server can load, and the configuration', async () => {
     const nodes = await startNodes(mixture, 3);
     const directory = await mkdtemp(join(tmpdir(), 'trib-backup-'));

@@ -6,7 +6,7 @@ import { interrupt, onPath, type TestNode, trib, viewsOf } from './nodes.js';
 
 const noRedisCli = onPath('redis-cli') ? undefined : 'there is no redis-cli on PATH';
 
-describeMixtures('trib rebalance', {}, (mixture) => {
+describeMixtures('trib rebalance', { together: true }, (mixture) => {
   let nodes: TestNode[] = [];
   let ids: string[] = [];
 

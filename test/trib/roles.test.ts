@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { describeMixtures, idsOf, joinNodes, startNodes, stopNodes, untilHealthy } from './clusters.js';
 import { type TestNode, trib, viewsOf, waitUntil } from './nodes.js';
 
-describeMixtures('trib replicate, failover, forget and set-timeout', {}, (mixture) => {
+describeMixtures('trib replicate, failover, forget and set-timeout', { together: true }, (mixture) => {
   let nodes: TestNode[] = [];
   let ids: string[] = [];
 
