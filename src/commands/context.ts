@@ -417,6 +417,8 @@ export interface ServerPort {
   readonly startedAtMs: number;
   readonly configFile: string;
   readonly executable: string;
+  /** Who watches the process and is told how it does. */
+  readonly supervisor: { readonly name: string } | undefined;
   /** Where clients connect (TCP); 0 without. */
   readonly port: number;
   /** {@link usedMemoryBytes} when the server had started and before it loaded any data. */

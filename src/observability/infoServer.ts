@@ -35,7 +35,7 @@ export function serverSection(server: ServerPort): InfoFields {
     // What Redis says when another compiler built it.
     ['gcc_version', '0.0.0'],
     ['process_id', server.pid],
-    ['process_supervised', 'no'],
+    ['process_supervised', server.supervisor?.name ?? 'no'],
     ['run_id', server.runId],
     ['tcp_port', server.port],
     ['server_time_usec', Math.floor(nowMs * 1000)],

@@ -12,6 +12,7 @@ import type { Executor } from '../exec/executor.js';
 import type { Session } from '../exec/session.js';
 import type { Clients } from './clients.js';
 import type { Replication } from './replication.js';
+import type { Supervisor } from './supervisor.js';
 
 export const CANNOT_END = 'ERR Errors trying to SHUTDOWN. Check logs.';
 
@@ -20,6 +21,7 @@ export interface EndingHost {
   readonly clients: Clients;
   readonly executor: Executor;
   readonly replication: Replication;
+  readonly supervisor: Supervisor | undefined;
   /** DEBUG PAUSE-CRON: signals are acted on when it is over. */
   readonly cronPaused: boolean;
   /** Saves and ends; false when something that must be safe is not. */
@@ -102,8 +104,11 @@ export class Ending {
   }
 
   #finish(options: ShutdownOptions): string | undefined {
+    const { supervisor } = this.#host;
     this.#tellOfReplicas();
+    supervisor?.stopping();
     if (this.#host.end(options)) return undefined;
+    supervisor?.status('Errors trying to shut down, the server goes on');
     this.#host.log('warning', 'Errors trying to shut down the server. Check the logs for more information.');
     return CANNOT_END;
   }

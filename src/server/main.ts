@@ -16,6 +16,7 @@ import { ALL_COMMANDS } from './commandList.js';
 import { changeDirectory, configReaderHost } from './configFiles.js';
 import { processTitle } from './processTitle.js';
 import { Server } from './server.js';
+import { findSupervisor, isSupervised } from './supervisor.js';
 import { VERSION } from './version.js';
 
 /** Set in the environment of the process that `daemonize yes` starts: it is the daemon. */
@@ -73,7 +74,9 @@ async function run(args: readonly string[], request: RunRequest): Promise<void> 
     else logger.log('warning', error.message);
     return exit(1);
   }
-  if (config.values.daemonize && process.env[DAEMON_MARK] === undefined) return daemonize(args, stdin);
+  // systemd waits for this very process.
+  const background = config.values.daemonize && !isSupervised(config.values.supervised, process.env);
+  if (background && process.env[DAEMON_MARK] === undefined) return daemonize(args, stdin);
   logger = configuredLogger(config);
   await serve({ config, commands, configFile, logger, restart: (delayMs) => startAgain(args, stdin, delayMs) });
 }
@@ -94,6 +97,8 @@ async function serve({ config, commands, configFile, logger, restart }: Setup): 
     exit(code);
   };
   const executable = path.resolve(process.argv[1] ?? '');
+  const log = logger.log.bind(logger);
+  const supervisor = findSupervisor(config.values.supervised, process.env, log);
   const server = new Server({
     config,
     commands,
@@ -101,6 +106,7 @@ async function serve({ config, commands, configFile, logger, restart }: Setup): 
     logger,
     configFile,
     executable,
+    supervisor,
     onExit: end,
     onRestart: restart,
   });
@@ -111,8 +117,9 @@ async function serve({ config, commands, configFile, logger, restart }: Setup): 
   });
   // Before it serves: whoever has been answered finds the title there.
   showTitle(config, configFile);
+  supervisor?.status('Loading data');
   const problem = await server.start();
-  if (problem === undefined) return;
+  if (problem === undefined) return supervisor?.ready();
   if (problem !== '') logger.log('warning', problem);
   await server.stop();
   end(1);

@@ -38,6 +38,7 @@ import { Restores } from './restores.js';
 import { SlotMoves } from './slotMoves.js';
 import { Snapshots } from './snapshots.js';
 import { newStats, Rates, resetStats } from './stats.js';
+import type { Supervisor } from './supervisor.js';
 import { REDIS_VERSION, VERSION } from './version.js';
 
 export interface ServerOptions {
@@ -48,6 +49,7 @@ export interface ServerOptions {
   /** Absolute path of redis.conf; '' without one. */
   readonly configFile: string;
   readonly executable: string;
+  readonly supervisor?: Supervisor | undefined;
   /** Called when the server has shut down by itself (SHUTDOWN, a fatal error); the process may end. */
   readonly onExit: (code: number) => void;
   /** Starts the program again, once this process is gone and so long after. Undefined: it cannot be started again. */
@@ -64,6 +66,7 @@ export class Server implements ServerPort {
   readonly startedAtMs: number;
   readonly configFile: string;
   readonly executable: string;
+  readonly supervisor: Supervisor | undefined;
   readonly config: Config;
   readonly clock: Clock;
   readonly random: Random = new Prng(randomBytes(4).readUInt32LE());
@@ -105,6 +108,7 @@ export class Server implements ServerPort {
     this.commands = options.commands;
     this.configFile = options.configFile;
     this.executable = options.executable;
+    this.supervisor = options.supervisor;
     this.startedAtMs = clock.nowMs();
     const clusterMode = config.values['cluster-enabled'];
     const databases = clusterMode ? 1 : config.values.databases;
