@@ -19,9 +19,27 @@ describeMixtures('trib replicate, failover, forget and set-timeout', { together:
   afterAll(() => stopNodes(nodes));
 
   const masterOf = async (node: TestNode): Promise<unknown> => {
-    const lines = String(await node.call('CLUSTER', 'NODES')).split('\n');
+    let text = '';
+    await waitUntil('a replica has loaded its data', async () => {
+      text = String(await node.call('CLUSTER', 'NODES').catch((error: Error) => error.message));
+      return !text.startsWith('LOADING');
+    });
+    const lines = text.split('\n');
     return lines.find((line) => line.includes('myself'))?.split(' ')[3];
   };
+
+  it('rebalance gives slots to masters without any only when it is told to', async () => {
+    const without = await trib(`rebalance ${nodes[0].address} --simulate`);
+    expect(without.out).toContain('*** No rebalancing needed!');
+    const { code, out } = await trib(`rebalance ${nodes[0].address} --use-empty-masters --simulate`);
+    expect(code).toBe(0);
+    for (const { address } of nodes.slice(3)) {
+      const moved = [...out.matchAll(new RegExp(`^Moving (\\d+) slots from \\S+ to ${address}\n`, 'gm'))];
+      const total = moved.reduce((sum, [, count]) => sum + Number(count), 0);
+      // A fifth, rounded as redis-cli does.
+      expect(Math.abs(total - 16384 / 5)).toBeLessThan(3);
+    }
+  });
 
   it('replicate makes a replica, only of nodes that serve nothing', async () => {
     const serving = await trib(`replicate ${nodes[0].address} ${ids[1]} --yes`);
@@ -38,6 +56,17 @@ describeMixtures('trib replicate, failover, forget and set-timeout', { together:
     const again = await trib(`replicate ${nodes[4].address} --master-id ${ids[1]}`);
     expect(again.out).toContain(`[OK] ${nodes[4].address} replicates ${nodes[1].address} already.\n`);
     expect(again.code).toBe(0);
+    const called = await trib(`call ${nodes[0].address} echo x --cluster-only-replicas`);
+    expect(called.out.split('\n').sort()).toEqual(
+      ['', '>>> Calling echo x', ...nodes.slice(3).map(({ address }) => `${address}: x`)].sort(),
+    );
+    const masters = await trib(`call --json --only-masters ${nodes[0].address} echo x`);
+    expect(masters.code).toBe(0);
+    expect(JSON.parse(masters.out).result.replies.map(({ reply }: { reply: string }) => reply)).toEqual([
+      'x',
+      'x',
+      'x',
+    ]);
   });
 
   it('failover lets a replica and its master change places', async () => {

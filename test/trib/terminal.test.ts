@@ -156,6 +156,8 @@ describe('the command line', () => {
     ]);
     const call = ['call', '--cluster-only-masters', 'a:1', 'set', 'k', '--cluster-yes'];
     expect(plainNames(call)).toEqual(['call', '--only-masters', 'a:1', 'set', 'k', '--cluster-yes']);
+    const behind = ['call', 'a:1', 'get', '--k', '--cluster-only-replicas'];
+    expect(plainNames(behind)).toEqual(['call', '--only-replicas', 'a:1', 'get', '--k']);
   });
 });
 

@@ -83,6 +83,10 @@ describe.skipIf(missing !== undefined)('beside redis-cli --cluster', () => {
     await compare([command, nodes[0].address, ...(command === 'call' ? ['config', 'get', 'maxmemory'] : [])]);
   });
 
+  it.each(['masters', 'replicas'])('call of %s only', async (which) => {
+    await compare(['call', nodes[0].address, 'config', 'get', 'maxmemory', `--cluster-only-${which}`]);
+  });
+
   it('check and info, with host and port in two words', async () => {
     await compare(['check', nodes[1].host, String(nodes[1].port)]);
     await compare(['info', nodes[1].host, String(nodes[1].port)]);

@@ -4,19 +4,23 @@ import { formatAddress, parseAddress } from '../address.js';
 const PREFIX = '--cluster-';
 /** redis-cli's own spellings. */
 const OTHER_NAMES: Readonly<Record<string, string>> = { '--pass': '--password' };
+/** Options that redis-cli takes behind the command that `call` runs, too: it knows no other words with a dash there. */
+const OF_CALL: readonly string[] = ['--cluster-only-masters', '--cluster-only-replicas'];
 /** The commands that take an address in two words. */
 const TWO_WORDS: readonly string[] = ['check', 'info', 'fix', 'reshard', 'rebalance'];
 
 /** The arguments in our form. What stands behind the address of `call` is the operator's own command, and left as it is. */
 export function plainNames(argv: readonly string[]): string[] {
   const callAt = argv.indexOf('call');
-  let own = argv.length;
-  if (callAt !== -1) {
-    const address = argv.findIndex((text, i) => i > callAt && !text.startsWith('-') && text.includes(':'));
-    if (address !== -1) own = address;
-  }
-  const plain = argv.map((text, i) => (i < own ? plainName(text) : text));
-  return callAt === -1 ? joinAddress(plain) : plain;
+  if (callAt === -1) return joinAddress(argv.map(plainName));
+  const address = argv.findIndex((text, i) => i > callAt && !text.startsWith('-') && text.includes(':'));
+  if (address === -1) return argv.map(plainName);
+  const command = argv.slice(address);
+  const options = command.filter((text) => OF_CALL.includes(text));
+  return [
+    ...[...argv.slice(0, address), ...options].map(plainName),
+    ...command.filter((text) => !OF_CALL.includes(text)),
+  ];
 }
 
 function plainName(text: string): string {
