@@ -115,6 +115,27 @@ describeMixtures('trib fix', { together: true }, (mixture) => {
     await nodes[2].start();
     await fixed();
   });
+
+  it('gives the slots of a master that is gone away when it is told to, all at once', async () => {
+    const [key] = keysOfSlot(3, 1);
+    await nodes[0].call('SET', key, 'x');
+    await nodes[2].kill();
+    let bumps = 0;
+    const { code, out } = await trib(`fix ${nodes[0].address} --fix-with-unreachable-masters --yes`, {
+      onCommand: (_, args) => {
+        if (args[1] === 'BUMPEPOCH') bumps++;
+      },
+    });
+    expect(code, out).toBe(0);
+    expect(out).toContain('The following uncovered slots have no keys across the cluster:\n10923-16383\n');
+    expect(out.match(/^>>> Covering slot \d+ with 127\.0\.0\.1:\d+$/gm)).toHaveLength(5461);
+    expect(bumps).toBeLessThanOrEqual(2);
+    expect(await nodes[0].call('GET', key)).toBe('x');
+    // It comes back without slots, for the epochs of the new owners are newer.
+    await nodes[2].start();
+    await untilHealthy(nodes[0]);
+    expect(await ownSlots(nodes[2])).toBe('');
+  });
 });
 
 /** Writes keys to a node that imports their slot. */

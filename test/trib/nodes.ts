@@ -183,7 +183,8 @@ export interface TribInput {
 
 /** Runs trib in this process. Arguments are given as on a command line, divided by spaces. */
 export async function trib(commandLine: string, input: TribInput = {}): Promise<TribRun> {
-  const [stdout, stderr] = [new PassThrough(), new PassThrough()];
+  // All of it is read at the end.
+  const [stdout, stderr] = [1, 2].map(() => new PassThrough({ highWaterMark: 2 ** 30 }));
   const { onCommand } = input;
   const code = await runTrib(commandLine.split(' ').filter(Boolean), {
     stdin: Readable.from(input.stdin === undefined ? [] : [input.stdin]),

@@ -128,7 +128,7 @@ async function carryOut(
   const log = new MoveLog(terminal, fixes.length, 'lines');
   const fixer = new Fixer(cluster, new KeyMover(cluster, options), log);
   try {
-    for (const planned of fixes) await fixer.carryOut(planned);
+    await fixer.carryOutAll(fixes);
     return true;
   } catch (error) {
     log.finish();

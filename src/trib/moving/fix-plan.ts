@@ -161,7 +161,7 @@ function pickOwner<H extends SlotHolder>(holders: readonly H[]): H {
   });
 }
 
-function isOpen({ migratingTo, importingFrom }: Pick<SlotHolder, 'migratingTo' | 'importingFrom'>): boolean {
+export function isOpen({ migratingTo, importingFrom }: Pick<SlotHolder, 'migratingTo' | 'importingFrom'>): boolean {
   return migratingTo !== undefined || importingFrom !== undefined;
 }
 
