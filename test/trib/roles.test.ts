@@ -127,4 +127,21 @@ describeMixtures('trib replicate, failover, forget and set-timeout', { together:
       expect(refused.code).toBe(1);
     }
   });
+
+  it('failover --force makes a replica the master of slots whose master is gone', async () => {
+    expect(await masterOf(nodes[1])).toBe(ids[3]);
+    // Nobody may be faster.
+    await nodes[1].call('CONFIG', 'SET', 'cluster-replica-no-failover', 'yes');
+    await nodes[3].kill();
+    const { code, out } = await trib(`failover --force ${nodes[1].address} --yes`);
+    expect(code, out).toBe(0);
+    expect(await masterOf(nodes[1])).toBe('-');
+    await nodes[3].start();
+    await waitUntil('the old master follows', async () => (await masterOf(nodes[3])) === ids[1]);
+    await untilHealthy(nodes[0]);
+    const taken = await trib(`failover --takeover ${nodes[3].address} --yes`);
+    expect(taken.code, taken.out).toBe(0);
+    await waitUntil('they have changed places', async () => (await masterOf(nodes[1])) === ids[3]);
+    await untilHealthy(nodes[0]);
+  });
 });
