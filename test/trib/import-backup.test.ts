@@ -42,6 +42,11 @@ describeMixtures('trib import', { together: true }, (mixture) => {
   });
 
   it('moves the keys, and goes on after an interruption', async () => {
+    const askPass = `import ${nodes[0].address} --from ${source.address} --from-askpass --dry-run`;
+    const planned = await trib(askPass, { stdin: 'sesame\n', env: { TRIB_FROM_AUTH: 'wrong' } });
+    expect(planned.code, planned.out).toBe(0);
+    expect(planned.out).toContain('Importing 40 keys from DB 0');
+    expect(planned.out).not.toContain('sesame');
     const broken = await trib(command('--pipeline 4 --yes'), { onCommand: interrupt((_, changes) => changes === 5) });
     expect(broken.code).toBe(1);
     expect(await held()).toBeGreaterThan(0);

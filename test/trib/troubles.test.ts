@@ -136,6 +136,7 @@ describeServers('what trib create says when', (server) => {
       await trib(`create ${all}`, { stdin: 'no\n', env: { REDISCLI_AUTH: 'sesame' } }),
       await trib(`create ${all}`, { stdin: 'no\n', env: { SHOAL_AUTH: 'sesame', REDISCLI_AUTH: 'wrong' } }),
       await trib(`create -a sesame ${all}`, { stdin: 'no\n', env: { REDISCLI_AUTH: 'wrong' } }),
+      await trib(`create --askpass ${all}`, { stdin: 'sesame\nno\n', env: { REDISCLI_AUTH: 'wrong' } }),
     ]) {
       expect(run.out).toContain("Can I set the above configuration? (type 'yes' to accept): no\n");
     }
