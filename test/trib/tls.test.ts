@@ -77,4 +77,17 @@ describe.skipIf(reason !== undefined)(TITLE, () => {
     expect(missing.code).toBe(1);
     expect(missing.out).toContain('nothing.pem');
   });
+
+  it('shows a certificate of its own where one is asked for, and asks for another host than the address', async () => {
+    await node.call('CONFIG', 'SET', 'tls-auth-clients', 'yes');
+    const address = `127.0.0.1:${port}`;
+    const own = await trib(`info ${address} --tls --cacert ${certificate} --cert ${certificate} --key ${key}`);
+    expect(own.code, own.out).toBe(0);
+    const none = await trib(`info ${address} --tls --cacert ${certificate}`);
+    expect(none.code, none.out).toBe(1);
+    await node.call('CONFIG', 'SET', 'tls-auth-clients', 'no');
+    const elsewhere = await trib(`info ${address} --tls --cacert ${certificate} --sni elsewhere.invalid`);
+    expect(elsewhere.code).toBe(1);
+    expect(elsewhere.out).toContain('elsewhere.invalid');
+  });
 });
