@@ -61,6 +61,33 @@ describeServers('on a cluster of three masters', (server) => {
     expect(options.code).toBe(1);
   });
 
+  it('prints one document with --json, whose names stay as they are', async () => {
+    const [first, second] = nodes.map(({ address }) => address);
+    const owners = 'id,address,keys,slots,replicas';
+    const given: readonly (readonly [string, Record<string, string>])[] = [
+      [`check ${first}`, { keys: '', masters: owners, findings: '' }],
+      [`info ${first}`, { keys: '', masters: owners }],
+      [`call --json ${first} ping`, { replies: 'id,address,reply' }],
+      [`fix ${first}`, { keys: '', masters: owners, plan: '', changed: '' }],
+      [`reshard ${first} --from ${first} --to ${second} --slots 2 --dry-run`, { plan: 'slot,from,to', changed: '' }],
+      [`rebalance ${first} --weight ${first}=2 --dry-run`, { plan: 'from,to,slots', changed: '' }],
+      [`rebalance ${first}`, { plan: '', changed: '' }],
+      [`set-timeout ${first} 1000 --dry-run`, { timeoutMs: '', changed: '' }],
+      [`set-timeout ${first} 1000 --yes`, { timeoutMs: '', changed: '', nodes: 'id,address,set,saved,error' }],
+      [`create ${three} --dry-run`, { masters: '', replicas: '', changed: '' }],
+    ];
+    for (const [commandLine, names] of given) {
+      const { code, out } = await trib(`--json ${commandLine}`);
+      const document = JSON.parse(out);
+      expect(Object.keys(document)).toEqual(['schema', 'command', 'ok', 'exitCode', 'errors', 'warnings', 'result']);
+      expect([code, document.ok, document.exitCode, document.errors], commandLine).toEqual([0, true, 0, []]);
+      expect(Object.keys(document.result).sort(), commandLine).toEqual(Object.keys(names).sort());
+      for (const [name, fields] of Object.entries(names)) {
+        if (fields !== '') expect(Object.keys(document.result[name][0]).join(), commandLine).toBe(fields);
+      }
+    }
+  });
+
   it('check names uncovered slots, and who disagrees about them', async () => {
     await nodes[2].call('CLUSTER', 'DELSLOTS', '16383');
     const { code, out } = await trib(`check ${nodes[0].address}`);

@@ -143,9 +143,12 @@ async function createFrom(context: CommandContext, nodes: readonly Node[], optio
   }
   const steps = remainingSteps(plan, nodes);
   const finished = nothingLeft(steps);
-  if (finished) terminal.print('>>> These nodes already are this very cluster: there is nothing to change');
-  else if (busy.length > 0)
+  if (finished) {
+    terminal.print('>>> These nodes already are this very cluster: there is nothing to change');
+    terminal.report({ changed: false });
+  } else if (busy.length > 0) {
     terminal.print('>>> An earlier run of this very command was not finished: going on from there');
+  }
   printPlan(terminal, plan, nodes);
   if (!finished) {
     const question = "Can I set the above configuration? (type 'yes' to accept): ";

@@ -39,6 +39,7 @@ export async function fix(context: CommandContext, address: Address, options: Fi
   const fixes = await planFixes(terminal, cluster, options);
   terminal.report({ plan: fixes.map(describeFix) });
   if (fixes.length === 0) {
+    terminal.report({ changed: false });
     // Views that differ may be on their way to each other.
     if (healthy || (await confirmMended(context, entry, options)) === 0) return 0;
     terminal.print('*** There is nothing that fix can mend.');

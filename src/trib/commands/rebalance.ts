@@ -55,6 +55,7 @@ export async function rebalance(context: CommandContext, address: Address, optio
   if (!plan.needed || plan.transfers.length === 0) {
     const threshold = options.thresholdPercent.toFixed(2);
     terminal.print(`*** No rebalancing needed! All nodes are within the ${threshold}% threshold.`);
+    terminal.report({ changed: false });
     return 0;
   }
   terminal.print(

@@ -26,6 +26,7 @@ export async function setTimeoutEverywhere(
   const cluster = await loadCluster(entry, connector);
   terminal.print('>>> Reconfiguring node timeout in every cluster node...');
   terminal.print(`${cluster.members.length} nodes will have cluster-node-timeout ${timeoutMs}, also after a restart`);
+  terminal.report({ timeoutMs });
   const consent = await askConsent(terminal, "Can I set the above configuration? (type 'yes' to accept): ", options);
   if (consent !== 'go') return consent === 'dry run' ? 0 : 1;
   const nodes: Record<string, unknown>[] = [];
@@ -46,7 +47,7 @@ export async function setTimeoutEverywhere(
     if (set && rewriteError !== undefined) terminal.print('    It is set, but only until this node is restarted.');
     if (!set || (rewriteError !== undefined && !NO_FILE.test(rewriteError))) failed++;
   }
-  terminal.report({ timeoutMs, nodes });
+  terminal.report({ nodes });
   const saved = nodes.filter((node) => node.saved).length;
   terminal.print(`>>> New node timeout set. ${saved} OK, ${nodes.length - saved} ERR.`);
   return (await printUnreachable(terminal, cluster)) && failed === 0 ? 0 : 1;
