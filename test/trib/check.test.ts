@@ -24,9 +24,9 @@ describeMixtures('trib check explains', { together: true }, (mixture) => {
     const { out, code } = await trib(`check ${nodes[from].address} --json`);
     const { exitCode, result } = JSON.parse(out);
     expect(exitCode).toBe(code);
-    const versions = result.findings.filter(({ kind }: Found) => kind === 'version-differs');
-    if (mixture.kinds.length === 1) expect(versions).toEqual([]);
-    else expect(versions[0].advice).toEqual(expect.arrayContaining([expect.stringMatching(/^Redis 7\.0\.15: 127/)]));
+    // Servers of two kinds have two versions: said once, below.
+    if (mixture.kinds.length === 1)
+      expect(result.findings.map(({ kind }: Found) => kind)).not.toContain('version-differs');
     return result.findings.filter(({ kind }: Found) => kind !== 'version-differs');
   };
   /** Does what the last line of advice says. */
@@ -72,6 +72,10 @@ describeMixtures('trib check explains', { together: true }, (mixture) => {
     expect(await findings()).toEqual([]);
     const { code, out } = await trib(`check ${nodes[0].address} --map --search-multiple-owners`);
     expect(code).toBe(0);
+    if (mixture.kinds.length > 1) {
+      expect(out).toMatch(/\[WARNING\] The nodes run 2 versions\.\n/);
+      for (const name of ['Shoal', 'Redis']) expect(out).toMatch(new RegExp(`\n {6}${name} \\d+\\.\\S+: 127`));
+    }
     expect(out).toContain('>>> Check for multiple slot owners...\n[OK] No multiple owners found.\n');
     expect(out).toMatch(/\n {4}0 A{64}\n/);
     expect(out).toContain(`\n      A ${nodes[0].address}\n`);
