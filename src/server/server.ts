@@ -436,10 +436,8 @@ export class Server implements ServerPort {
 
   uncountedMemoryBytes(): number {
     const { reply, eviction } = this.executor;
-    const { persistence, replication } = this;
-    return (
-      reply.buf.length - eviction.baseBytes + persistence.aofBufferBytes + replication.buffers.heldForReplicasBytes
-    );
+    const { buffers } = this.replication;
+    return reply.buf.length - eviction.baseBytes + this.persistence.aofBufferBytes + buffers.heldForReplicasBytes;
   }
 
   lruClock(): number {
