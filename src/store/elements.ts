@@ -186,6 +186,18 @@ export class Elements implements StoredObject {
     return this.memory.reader.readValue(ref, this.memory.elementValue);
   }
 
+  /** A value that is a double of 8 bytes, little-endian. */
+  doubleAt(ref: Ref): number {
+    const { arena, reader } = this.memory;
+    return arena.segments.data[ref >>> SEGMENT_SHIFT].getFloat64(reader.valueAt(ref), true);
+  }
+
+  setDouble(ref: Ref, value: number): void {
+    const { arena, reader } = this.memory;
+    this.keep(ref);
+    arena.segments.data[ref >>> SEGMENT_SHIFT].setFloat64(reader.valueAt(ref), value, true);
+  }
+
   /** Key and value into views of the caller's own. */
   readBoth(ref: Ref, key: ByteView, value: ByteView): void {
     this.memory.reader.readKey(ref, key);

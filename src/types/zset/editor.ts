@@ -94,7 +94,7 @@ export class ZsetEditor {
     this.score = wanted;
     if (wanted === current) return SAME;
     if (this.large === undefined) this.small.rescore(wanted, buf, start, end);
-    else this.large.rescore(ref, wanted);
+    else this.large.rescore(ref, current, wanted, buf, start, end);
     return UPDATED;
   }
 

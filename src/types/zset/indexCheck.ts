@@ -3,7 +3,17 @@ import { compareBytes } from '../../base/bytes.js';
 import { copyOf } from '../../base/copy.js';
 import type { Elements } from '../../store/elements.js';
 import type { Ref } from '../../store/types.js';
-import { COUNTS, INNER_MAX, INNER_REFS, type IndexNodes, LEAF_MAX, LEAF_REFS, NEXT, PREVIOUS } from './indexNodes.js';
+import {
+  COUNTS,
+  INNER_MAX,
+  INNER_REFS,
+  INNER_SCORES,
+  type IndexNodes,
+  LEAF_MAX,
+  LEAF_REFS,
+  NEXT,
+  PREVIOUS,
+} from './indexNodes.js';
 import type { NodeKeys } from './nodeKeys.js';
 import { NO_NODE } from './nodePool.js';
 
@@ -60,6 +70,10 @@ class IndexCheck {
   }
 
   private digits(node: number, refsAt: number): void {
+    const places = refsAt === LEAF_REFS ? LEAF_MAX : INNER_SCORES;
+    for (let i = this.nodes.countOf(node); i < places; i++) {
+      assert(Number.isNaN(this.nodes.scoreAt(node, i)), 'the score of a place that is not in use');
+    }
     for (let i = 0; i < this.nodes.countOf(node); i++) assert(this.keys.isRight(node, refsAt, i), 'digits of a key');
   }
 

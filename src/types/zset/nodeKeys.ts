@@ -12,21 +12,53 @@
  * The first key of an inner node is never compared with (what is before it goes to the first child all the same) and has no
  * digits.
  *
- * Invariants: the members of all compared keys of a node have their first `skip` bytes in common; digits are right.
+ * Where the scores of a node differ, its members are no neighbours: what they have in common is what all members of the set
+ * have, the prefix.
+ *
+ * Invariants: the members of all compared keys of a node have their first `skip` bytes in common; digits are right; all members
+ * begin with the prefix.
  */
 import { compareBytes } from '../../base/bytes.js';
 import type { Elements } from '../../store/elements.js';
 import type { Ref } from '../../store/types.js';
-import { digitsBehind, type IndexNodes, LEAF_REFS, SCORES, SKIP } from './indexNodes.js';
+import { digitsBehind, INNER_REFS, type IndexNodes, LEAF_REFS, SCORES, SKIP, scoresBelow } from './indexNodes.js';
 import { BEFORE, BEHIND, type Place } from './place.js';
+
+/** More than this of what all members have in common is not remembered. */
+const PREFIX_MAX = 64;
+/** There was no member yet. */
+const NO_PREFIX = -1;
 
 export class NodeKeys {
   private readonly nodes: IndexNodes;
   private readonly elements: Elements;
+  private readonly prefix = new Uint8Array(PREFIX_MAX);
+  private prefixLength = NO_PREFIX;
 
   constructor(nodes: IndexNodes, elements: Elements) {
     this.nodes = nodes;
     this.elements = elements;
+  }
+
+  /** The set has, or will have, the member buf[start, end). */
+  noteMember(buf: Uint8Array, start: number, end: number): void {
+    const { prefix } = this;
+    const length = Math.min(end - start, this.prefixLength === NO_PREFIX ? PREFIX_MAX : this.prefixLength);
+    if (this.prefixLength === NO_PREFIX) for (let i = 0; i < length; i++) prefix[i] = buf[start + i];
+    let i = 0;
+    while (i < length && buf[start + i] === prefix[i]) i++;
+    this.prefixLength = i;
+  }
+
+  /** The child of an inner node below which a place lies: the last one whose least element is before the place. */
+  childOf(node: number, place: Place): number {
+    const { nodes } = this;
+    const doubles = nodes.doubles[nodes.chunkOf(node)];
+    const scores = (nodes.baseOf(node) >> 1) + SCORES;
+    const { score } = place;
+    const below = scoresBelow(doubles, scores, score);
+    if (doubles[scores + below] === score || place.byMember) return this.search(node, INNER_REFS, place) - 1;
+    return below === 0 ? 0 : below - 1;
   }
 
   /** The first of the compared keys of a node that is not before the place; behind the last one when all are. */
@@ -34,30 +66,15 @@ export class NodeKeys {
     const { nodes } = this;
     const base = nodes.baseOf(node);
     const count = nodes.words[nodes.chunkOf(node)][base];
-    let from = firstCompared(refsAt);
-    if (place.byMember) return this.searchMember(node, refsAt, from, count, place);
+    const first = firstCompared(refsAt);
+    if (place.byMember) return this.searchMember(node, refsAt, first, count, place);
     const doubles = nodes.doubles[nodes.chunkOf(node)];
     const scores = (base >> 1) + SCORES;
     const { score } = place;
-    if (from < count && doubles[scores + from] < score) {
-      let to = count;
-      from++;
-      while (from < to) {
-        const middle = (from + to) >> 1;
-        if (doubles[scores + middle] < score) from = middle + 1;
-        else to = middle;
-      }
-    }
-    if (place.sameScore === BEHIND || from >= count || doubles[scores + from] !== score) return from;
+    const from = Math.max(first, scoresBelow(doubles, scores, score));
+    if (from >= count || doubles[scores + from] !== score || place.sameScore === BEHIND) return from;
     let to = count;
-    if (doubles[scores + count - 1] !== score) {
-      let low = from + 1;
-      while (low < to) {
-        const middle = (low + to) >> 1;
-        if (doubles[scores + middle] > score) to = middle;
-        else low = middle + 1;
-      }
-    }
+    if (doubles[scores + count - 1] !== score) for (to = from + 1; doubles[scores + to] === score; ) to++;
     return place.sameScore === BEFORE ? to : this.searchMember(node, refsAt, from, to, place);
   }
 
@@ -69,15 +86,8 @@ export class NodeKeys {
     const doubles = nodes.doubles[nodes.chunkOf(leaf)];
     const scores = (base >> 1) + SCORES;
     const count = words[base];
-    let from = 0;
-    let to = count;
-    while (from < to) {
-      const middle = (from + to) >> 1;
-      if (doubles[scores + middle] < score) from = middle + 1;
-      else to = middle;
-    }
-    for (; from < count && doubles[scores + from] === score; from++) {
-      if (words[base + LEAF_REFS + from] === ref) return from;
+    for (let i = scoresBelow(doubles, scores, score); i < count && doubles[scores + i] === score; i++) {
+      if (words[base + LEAF_REFS + i] === ref) return i;
     }
     return -1;
   }
@@ -117,28 +127,47 @@ export class NodeKeys {
     return from;
   }
 
-  /** Makes room for a further key at `at` of a node and puts it there. */
+  /** Makes room for a further key at `at` of a leaf and puts there the element whose place this is. */
+  insertInLeaf(leaf: number, at: number, ref: Ref, place: Place): void {
+    this.makeRoom(leaf, LEAF_REFS, at, ref);
+    this.put(leaf, LEAF_REFS, at, place.score, ref, place.buf, place.start, place.end);
+  }
+
+  /** The same in any node with an element of whom no place is known. */
   insert(node: number, refsAt: number, at: number, score: number, ref: Ref): void {
+    this.makeRoom(node, refsAt, at, ref);
+    const { buf, start, end } = this.elements.readKey(ref);
+    this.put(node, refsAt, at, score, ref, buf, start, end);
+  }
+
+  private makeRoom(node: number, refsAt: number, at: number, ref: Ref): void {
     const { nodes } = this;
-    const words = nodes.words[nodes.chunkOf(node)];
-    const base = nodes.baseOf(node);
     this.lowerSkip(node, refsAt, ref);
     nodes.moveKeys(node, refsAt, at, 1);
-    words[base]++;
-    this.put(node, refsAt, at, score, ref);
+    nodes.words[nodes.chunkOf(node)][nodes.baseOf(node)]++;
   }
 
   /** Puts another key in the place of one. */
   replace(node: number, refsAt: number, at: number, score: number, ref: Ref): void {
     if (at < firstCompared(refsAt)) return this.nodes.setKey(node, refsAt, at, score, ref);
     this.lowerSkip(node, refsAt, ref);
-    this.put(node, refsAt, at, score, ref);
+    const { buf, start, end } = this.elements.readKey(ref);
+    this.put(node, refsAt, at, score, ref, buf, start, end);
   }
 
-  private put(node: number, refsAt: number, at: number, score: number, ref: Ref): void {
+  /** Writes a key whose member is buf[start, end). */
+  private put(
+    node: number,
+    refsAt: number,
+    at: number,
+    score: number,
+    ref: Ref,
+    buf: Uint8Array,
+    start: number,
+    end: number,
+  ): void {
     const { nodes } = this;
     nodes.setKey(node, refsAt, at, score, ref);
-    const { buf, start, end } = this.elements.readKey(ref);
     const words = nodes.words[nodes.chunkOf(node)];
     const base = nodes.baseOf(node);
     words[base + digitsBehind(refsAt) + at] = digitsOf(buf, start + words[base + SKIP], end);
@@ -152,9 +181,9 @@ export class NodeKeys {
     const count = words[base];
     const skip = words[base + SKIP];
     if (count <= firstCompared(refsAt)) words[base + SKIP] = elements.keyLength(ref);
-    else if (skip > 0) {
+    else if (skip > this.prefixLength) {
       const common = this.common(ref, words[base + refsAt + count - 1]);
-      if (common < skip) this.setSkip(node, refsAt, this.hasOneScore(node, refsAt) ? common : 0);
+      if (common < skip) this.setSkip(node, refsAt, this.hasOneScore(node, refsAt) ? common : this.prefixLength);
     }
   }
 
@@ -177,7 +206,7 @@ export class NodeKeys {
   }
 
   /**
-   * As much as helps to tell members apart. Where scores differ that is nothing, so that a further key need not be compared
+   * As much as helps to tell members apart. Where scores differ that is the prefix, so that a further key need not be compared
    * with the others.
    */
   private bestSkip(node: number, refsAt: number): number {
@@ -185,7 +214,8 @@ export class NodeKeys {
     const first = firstCompared(refsAt);
     const last = nodes.countOf(node) - 1;
     const isOrdered = last >= first && this.hasOneScore(node, refsAt);
-    return isOrdered ? this.common(nodes.wordAt(node, refsAt, first), nodes.wordAt(node, refsAt, last)) : 0;
+    if (!isOrdered) return this.prefixLength;
+    return this.common(nodes.wordAt(node, refsAt, first), nodes.wordAt(node, refsAt, last));
   }
 
   private setSkip(node: number, refsAt: number, skip: number): void {

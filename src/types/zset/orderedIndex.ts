@@ -3,7 +3,7 @@
  * is below each node. Search, insertion, deletion, rank and search by rank cost O(log n).
  *
  *                     +--------------------------------------------+
- *   inner node        | children | least score, least ref, child,  |   up to 42 children
+ *   inner node        | children | least score, least ref, child,  |   up to 40 children
  *                     |          | elements below: for each child  |
  *                     +----------+---------------+-----------------+
  *                                | child 0       | child 1
@@ -180,8 +180,7 @@ export class OrderedIndex {
     const { nodes, keys } = this;
     let node = this.root;
     for (let level = this.height; level > 0; level--) {
-      // The last child whose least element is before the place.
-      const child = keys.search(node, INNER_REFS, place) - 1;
+      const child = keys.childOf(node, place);
       this.pathNode[level] = node;
       this.pathAt[level] = child;
       node = nodes.childAt(node, child);
@@ -203,17 +202,23 @@ export class OrderedIndex {
 
   // ---------------------------------------------------------------- insertion
 
-  /** Adds an element, which is not there and whose place this is. */
-  insert(score: number, ref: Ref, place: Place): void {
+  /** Adds an element of a new member, whose place this is. */
+  add(ref: Ref, place: Place): void {
+    this.keys.noteMember(place.buf, place.start, place.end);
+    this.insert(ref, place);
+  }
+
+  /** Adds an element, which is not there, but whose member was there before. This is its place. */
+  insert(ref: Ref, place: Place): void {
     this.descend(place);
     if (this.nodes.countOf(this.leaf) === LEAF_MAX) {
       this.splitLeaf();
       this.descend(place);
     }
     const { at } = this;
-    this.keys.insert(this.leaf, LEAF_REFS, at, score, ref);
+    this.keys.insertInLeaf(this.leaf, at, ref, place);
     this.addToCounts(1);
-    if (at === 0) this.setLeast(1, score, ref);
+    if (at === 0) this.setLeast(1, place.score, ref);
   }
 
   /**
@@ -241,7 +246,7 @@ export class OrderedIndex {
     else if (nodes.wordAt(leaf, PREVIOUS, 0) === NO_NODE && this.at === 0) kept = 1;
     const moved = LEAF_MAX - kept;
     nodes.copyKeys(leaf, LEAF_REFS, kept, right, 0, moved);
-    nodes.setCount(leaf, kept);
+    nodes.shrink(leaf, kept);
     nodes.setCount(right, moved);
     nodes.linkLeaves(right, next);
     nodes.linkLeaves(leaf, right);
@@ -286,7 +291,7 @@ export class OrderedIndex {
     let count = 0;
     for (let i = kept; i < INNER_MAX; i++) count += words[base + COUNTS + i];
     nodes.copyChildren(node, kept, right, 0, moved);
-    nodes.setCount(node, kept);
+    nodes.shrink(node, kept);
     nodes.setCount(right, moved);
     this.keys.split(node, right, INNER_REFS);
     this.addChild(level + 1, right, this.nodes.scoreAt(right, 0), this.nodes.wordAt(right, INNER_REFS, 0), count);
@@ -362,7 +367,7 @@ export class OrderedIndex {
     const { nodes, at, leaf } = this;
     const count = nodes.countOf(leaf);
     nodes.moveKeys(leaf, LEAF_REFS, at + length, -length);
-    nodes.setCount(leaf, count - length);
+    nodes.shrink(leaf, count - length);
     this.addToCounts(-length);
     if (count === length) return this.removeLeaf();
     if (at === 0) this.setLeast(1, this.nodes.scoreAt(leaf, 0), this.nodes.wordAt(leaf, LEAF_REFS, 0));
@@ -444,7 +449,7 @@ export class OrderedIndex {
     const length = words[base];
     nodes.moveKeys(node, INNER_REFS, at + 1, -1);
     nodes.moveChildren(node, at + 1, -1);
-    words[base] = length - 1;
+    nodes.shrink(node, length - 1);
     if (level === this.height) return this.lowerRoot();
     if (length === 1) {
       nodes.give(node);

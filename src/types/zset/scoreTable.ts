@@ -30,13 +30,10 @@ export class ScoreTable {
   }
 
   get(ref: Ref): number {
-    const value = this.elements.readValue(ref);
-    return value.data.getFloat64(value.start, true);
+    return this.elements.doubleAt(ref);
   }
 
   set(ref: Ref, score: number): void {
-    this.elements.keep(ref);
-    const value = this.elements.readValue(ref);
-    value.data.setFloat64(value.start, score, true);
+    this.elements.setDouble(ref, score);
   }
 }

@@ -138,22 +138,22 @@ export class SortedSet implements StoredObject, Ordered {
   /** Adds a member that is not there. Its bytes may lie in the store. Throws StoreFullError. */
   add(score: number, buf: Uint8Array, start: number, end: number): void {
     const ref = this.scores.add(score, buf, start, end);
-    this.index.insert(score, ref, this.place.ofElement(score, buf, start, end));
+    this.index.add(ref, this.place.ofElement(score, buf, start, end));
   }
 
   /** The same when {@link find} has just looked for it. */
   addSought(score: number, buf: Uint8Array, start: number, end: number): void {
     const ref = this.scores.addSought(score, buf, start, end);
-    this.index.insert(score, ref, this.place.ofElement(score, buf, start, end));
+    this.index.add(ref, this.place.ofElement(score, buf, start, end));
   }
 
-  /** Gives an element another score. */
-  rescore(ref: Ref, score: number): void {
-    const { buf, start, end } = this.elements.readKey(ref);
-    this.index.seekElement(this.place.ofElement(this.storedScore(ref), buf, start, end), ref);
-    if (!this.index.rescore(score)) {
-      this.index.removeRun(1);
-      this.index.insert(score, ref, this.place.ofElement(score, buf, start, end));
+  /** Gives the element with this member, whose score is `old`, another one. The member's bytes must not lie in the store. */
+  rescore(ref: Ref, old: number, score: number, buf: Uint8Array, start: number, end: number): void {
+    const { index, place } = this;
+    index.seekElement(place.ofElement(old, buf, start, end), ref);
+    if (!index.rescore(score)) {
+      index.removeRun(1);
+      index.insert(ref, place.ofElement(score, buf, start, end));
     }
     this.scores.set(ref, score);
   }
@@ -197,7 +197,7 @@ export class SortedSet implements StoredObject, Ordered {
   private order(ref: Ref): void {
     const { buf, start, end } = this.elements.readKey(ref);
     const score = this.storedScore(ref);
-    this.index.insert(score, ref, this.place.ofElement(score, buf, start, end));
+    this.index.add(ref, this.place.ofElement(score, buf, start, end));
   }
 
   // ---------------------------------------------------------------- StoredObject
