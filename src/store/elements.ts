@@ -12,7 +12,7 @@
  * memory.elementCount counts the elements of all collections that are alive.
  */
 import type { Random } from '../base/prng.js';
-import { ELEMENTS, HANDLE, INLINE_VALUE_MAX, LONG_KEY, VALUE_LENGTH_MASK } from './entry.js';
+import { ELEMENTS, HANDLE, HASH_MASK, INLINE_VALUE_MAX, LONG_KEY, VALUE_LENGTH_MASK } from './entry.js';
 import { SHORT_KEY_MAX } from './hash.js';
 import { HANDLE_AREA_BYTES, type Memory } from './memory.js';
 import type { StoredObject } from './objects.js';
@@ -98,6 +98,7 @@ export class Elements implements StoredObject {
     }
     if (handle === 0) this.writeInline(ref, vbuf, vs, ve);
     else this.writeHandle(ref, handle);
+    this.words[ref >>> SEGMENT_SHIFT][(ref & UNIT_MASK) << 1] |= this.soughtHash & HASH_MASK;
     this.table.insert(this.soughtHash, ref);
     memory.elementCount++;
     this.blockBytes += this.bytesOf(ref);
@@ -173,7 +174,7 @@ export class Elements implements StoredObject {
   /** The element's value is about to change, see {@link Database.keep}. */
   keep(ref: Ref): void {
     const { cut } = this.table;
-    if (cut !== undefined) cut.beforeWrite(this.memory.reader.hash(ref, this.memory.hasher));
+    if (cut !== undefined) cut.beforeWrite(this.table.hashOf(ref));
   }
 
   /** The element's key. The view is shared by all collections of the store: it dies at the next read of a key. */
@@ -255,11 +256,12 @@ export class Elements implements StoredObject {
 
   /** The same when they will be deleted: their buckets are looked at, too. AHEAD of them at the most. */
   fetchDeletions(items: Int32Array, from: number, count: number): void {
-    const { fetcher, hasher, reader } = this.memory;
+    const { table } = this;
+    const { fetcher } = this.memory;
     fetcher.fetchEntries(items, from, count);
     const { hashes } = fetcher;
-    for (let i = 0; i < count; i++) hashes[i] = reader.hash(items[from + i], hasher);
-    fetcher.fetchBuckets(this.table, hashes, count);
+    for (let i = 0; i < count; i++) hashes[i] = table.hashOf(items[from + i]);
+    fetcher.fetchBuckets(table, hashes, count);
   }
 
   /** Lets all elements go; the collection is of no use afterwards. */

@@ -9,7 +9,7 @@
  *   +---------------------+-------------+-----------------+------------+-----+- - - -+-------+
  *     with an expire time   cluster mode
  *
- *   word 0   31 owner 24 | 23 LRU or LFU 0
+ *   word 0   31 owner 24 | 23 LRU or LFU; of an element: the low bits of its hash 0
  *   word 1   31 encoding 30 | 29 long key | 28 handle | 27 expires | 26 type 24 | 23 key length 16 | 15 value length 0
  *
  * Owner: the number of the database, its low 7 bits (for whoever looks at memory), or ELEMENTS. The elements of large collections
@@ -30,6 +30,8 @@ export const OWNER_SHIFT = 24;
 export const ELEMENTS = 0x80;
 const DATABASE_MASK = 0x7f;
 export const LRU_MASK = 0xffffff;
+/** The bits of its hash that an element remembers, so that it is found in its table, and split off, without a look at its key. */
+export const HASH_MASK = 0xffffff;
 
 export const TYPE_SHIFT = 24;
 export const TYPE_MASK = 7;

@@ -37,7 +37,7 @@ import {
   TAGS,
   tagOf,
 } from './buckets.js';
-import { ELEMENTS, type EntryReader, KEY_BITS, KEY_LENGTH_SHIFT } from './entry.js';
+import { ELEMENTS, type EntryReader, HASH_MASK, KEY_BITS, KEY_LENGTH_SHIFT } from './entry.js';
 import { type Hasher, reverseBits } from './hash.js';
 import { SEGMENT_SHIFT, UNIT_MASK } from './segments.js';
 import { verifyTable } from './tableCheck.js';
@@ -71,7 +71,8 @@ export class Table {
   private readonly words: Int32Array[];
   private readonly hasher: Hasher;
   private readonly pool: ChunkPool;
-  private readonly startsSmall: boolean;
+  /** Of elements: they remember their hash, and the table starts small. */
+  private readonly isOfElements: boolean;
   /** For sampling.ts too, which only reads. */
   readonly chunks: Int32Array[] = [];
   readonly overflow: OverflowBuckets;
@@ -92,8 +93,8 @@ export class Table {
     this.words = reader.words;
     this.hasher = hasher;
     this.pool = pool;
-    this.startsSmall = ownerId === ELEMENTS;
-    this.overflow = new OverflowBuckets(pool, this.startsSmall);
+    this.isOfElements = ownerId === ELEMENTS;
+    this.overflow = new OverflowBuckets(pool, this.isOfElements);
   }
 
   get bytesUsed(): number {
@@ -258,7 +259,7 @@ export class Table {
   }
 
   private addBucket(): void {
-    growChunks(this.chunks, this.bucketCount, this.pool, this.startsSmall);
+    growChunks(this.chunks, this.bucketCount, this.pool, this.isOfElements);
     this.bucketCount++;
     this.pool.bytesUsed += BUCKET_BYTES;
   }
@@ -272,6 +273,14 @@ export class Table {
   indexOf(hash: number): number {
     const index = (hash & this.highMask) >>> 0;
     return index < this.bucketCount ? index : (hash & this.lowMask) >>> 0;
+  }
+
+  /** The hash of an entry, or as much of it as its bucket needs. */
+  hashOf(ref: Ref): number {
+    if (this.isOfElements && this.highMask <= HASH_MASK) {
+      return this.words[ref >>> SEGMENT_SHIFT][(ref & UNIT_MASK) << 1] & HASH_MASK;
+    }
+    return this.reader.hash(ref, this.hasher);
   }
 
   private isKey(ref: Ref, keyBits: number): boolean {
@@ -291,7 +300,7 @@ export class Table {
   }
 
   private locate(ref: Ref): void {
-    assert(this.search(this.reader.hash(ref, this.hasher), ref), 'the entry is in its table');
+    assert(this.search(this.hashOf(ref), ref), 'the entry is in its table');
   }
 
   private search(hash: number, ref: Ref): boolean {
@@ -412,12 +421,12 @@ export class Table {
     // All entries are fetched before the first is hashed: their cache misses overlap instead of adding up.
     let fetched = 0;
     for (let i = 1; i < length; i += 2) {
-      fetched ^= this.words[this.held[i] >>> SEGMENT_SHIFT][((this.held[i] & UNIT_MASK) << 1) + 2];
+      fetched ^= this.words[this.held[i] >>> SEGMENT_SHIFT][(this.held[i] & UNIT_MASK) << 1];
     }
     this.fetched = fetched;
     for (let i = 0; i < length; i += 2) {
       const ref = this.held[i + 1];
-      const hash = this.reader.hash(ref, this.hasher);
+      const hash = this.hashOf(ref);
       this.place((hash & mask) >>> 0, this.held[i], ref);
     }
   }
@@ -466,14 +475,6 @@ export class Table {
   /** The bits of a hash that name a cell (tableCut.ts): all entries that share them lie in buckets whose numbers do too. */
   get cellMask(): number {
     return this.lowMask;
-  }
-
-  /** Copies the references of a cell to `list` from `length` on; answers how many there are then. */
-  copyCell(cell: number, cellMask: number, list: Ref[], length: number): number {
-    for (let index = cell; index < this.bucketCount; index += cellMask + 1) {
-      length = this.copyChain(index, list, length);
-    }
-    return length;
   }
 
   /** Visits a copy of the chain's references, so that the visit may delete its entry. */

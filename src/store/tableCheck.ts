@@ -8,6 +8,8 @@ export interface CheckedTable {
   readonly bucketCount: number;
   readonly chunks: readonly Int32Array[];
   readonly overflow: OverflowBuckets;
+  /** As much of the hash as the entry's bucket needs. */
+  hashOf(ref: Ref): number;
 }
 
 /** Visits every entry on the way. `indexOf` is the bucket that a hash belongs to. */
@@ -31,6 +33,7 @@ export function verifyTable(
         if (ref === 0) continue;
         filled++;
         const hash = hashOf(ref);
+        assert(indexOf(table.hashOf(ref)) === index, 'an element remembers its hash');
         assert(indexOf(hash) === index && tagOf(chunk, base, place) === hash >>> 24, 'an entry is where its hash says');
         visit(ref);
       }

@@ -48,7 +48,7 @@ export class TableCut implements Cut {
     const cell = (hash & this.mask) >>> 0;
     if (this.isTaken(cell)) return;
     this.mark(cell);
-    this.takeAll(this.table.copyCell(cell, this.mask, this.list, 0));
+    this.takeAll(this.copyCell(cell, 0));
   }
 
   /** Takes some cells more, about {@link FETCH_ENTRIES} entries at a time; false when all have been taken. */
@@ -58,7 +58,7 @@ export class TableCut implements Cut {
       const cell = this.next++;
       if (this.isTaken(cell)) continue;
       this.mark(cell);
-      length = this.table.copyCell(cell, this.mask, this.list, length);
+      length = this.copyCell(cell, length);
     }
     this.takeAll(length);
     return this.next <= this.mask;
@@ -77,6 +77,13 @@ export class TableCut implements Cut {
 
   private mark(cell: number): void {
     this.taken[cell >>> 5] |= 1 << (cell & 31);
+  }
+
+  /** Copies the references of a cell to the list from `length` on; answers how many there are then. */
+  private copyCell(cell: number, length: number): number {
+    const { table, list, mask } = this;
+    for (let index = cell; index < table.bucketCount; index += mask + 1) length = table.copyChain(index, list, length);
+    return length;
   }
 
   private takeAll(length: number): void {
