@@ -100,15 +100,7 @@ export class NodeKeys {
     const base = nodes.baseOf(node);
     const skip = words[base + SKIP];
     if (skip > 0) {
-      const { buf, start } = elements.readKey(words[base + refsAt + to - 1]);
-      const order = compareBytes(
-        place.buf,
-        place.start,
-        Math.min(place.start + skip, place.end),
-        buf,
-        start,
-        start + skip,
-      );
+      const order = this.compareSkipped(place, skip, words[base + refsAt + to - 1]);
       if (order !== 0) return order < 0 ? from : to;
     }
     const wanted = digitsOf(place.buf, place.start + skip, place.end);
@@ -125,6 +117,15 @@ export class NodeKeys {
       else to = middle;
     }
     return from;
+  }
+
+  /** How a place compares with what all keys of a node, `ref` among them, have in common and skip. */
+  private compareSkipped(place: Place, skip: number, ref: Ref): number {
+    if (place.isOwn && skip <= this.prefixLength) return 0;
+    const end = Math.min(place.start + skip, place.end);
+    if (skip <= this.prefixLength) return compareBytes(place.buf, place.start, end, this.prefix, 0, skip);
+    const { buf, start } = this.elements.readKey(ref);
+    return compareBytes(place.buf, place.start, end, buf, start, start + skip);
   }
 
   /** Makes room for a further key at `at` of a leaf and puts there the element whose place this is. */

@@ -20,6 +20,8 @@ export class Place {
   byMember = false;
   /** The element with this very member lies before the place. */
   private inclusive = false;
+  /** The set has the member, or is about to: it begins as all of them do. */
+  isOwn = false;
   buf: Uint8Array = NOTHING;
   start = 0;
   end = 0;
@@ -30,7 +32,15 @@ export class Place {
     this.sameScore = UNDECIDED;
     this.byMember = false;
     this.inclusive = false;
+    this.isOwn = false;
     return this.setMember(buf, start, end);
+  }
+
+  /** The same of an element that the set has or is about to have. */
+  ofOwn(score: number, buf: Uint8Array, start: number, end: number): this {
+    this.ofElement(score, buf, start, end);
+    this.isOwn = true;
+    return this;
   }
 
   /** Before or behind all elements with this score. */
@@ -50,6 +60,7 @@ export class Place {
   ofMember(buf: Uint8Array, start: number, end: number, behind: boolean): this {
     this.byMember = true;
     this.inclusive = behind;
+    this.isOwn = false;
     return this.setMember(buf, start, end);
   }
 

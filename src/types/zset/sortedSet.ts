@@ -84,7 +84,7 @@ export class SortedSet implements StoredObject, Ordered {
   rankOf(buf: Uint8Array, start: number, end: number): number {
     const ref = this.elements.find(buf, start, end);
     if (ref === 0) return -1;
-    return this.index.seekPlace(this.place.ofElement(this.storedScore(ref), buf, start, end));
+    return this.index.seekPlace(this.place.ofOwn(this.storedScore(ref), buf, start, end));
   }
 
   countBefore(place: Place): number {
@@ -138,29 +138,29 @@ export class SortedSet implements StoredObject, Ordered {
   /** Adds a member that is not there. Its bytes may lie in the store. Throws StoreFullError. */
   add(score: number, buf: Uint8Array, start: number, end: number): void {
     const ref = this.scores.add(score, buf, start, end);
-    this.index.add(ref, this.place.ofElement(score, buf, start, end));
+    this.index.add(ref, this.place.ofOwn(score, buf, start, end));
   }
 
   /** The same when {@link find} has just looked for it. */
   addSought(score: number, buf: Uint8Array, start: number, end: number): void {
     const ref = this.scores.addSought(score, buf, start, end);
-    this.index.add(ref, this.place.ofElement(score, buf, start, end));
+    this.index.add(ref, this.place.ofOwn(score, buf, start, end));
   }
 
   /** Gives the element with this member, whose score is `old`, another one. The member's bytes must not lie in the store. */
   rescore(ref: Ref, old: number, score: number, buf: Uint8Array, start: number, end: number): void {
     const { index, place } = this;
-    index.seekElement(place.ofElement(old, buf, start, end), ref);
+    index.seekElement(place.ofOwn(old, buf, start, end), ref);
     if (!index.rescore(score)) {
       index.removeRun(1);
-      index.insert(ref, place.ofElement(score, buf, start, end));
+      index.insert(ref, place.ofOwn(score, buf, start, end));
     }
     this.scores.set(ref, score);
   }
 
   delete(ref: Ref): void {
     const { buf, start, end } = this.elements.readKey(ref);
-    this.index.seekElement(this.place.ofElement(this.storedScore(ref), buf, start, end), ref);
+    this.index.seekElement(this.place.ofOwn(this.storedScore(ref), buf, start, end), ref);
     this.index.removeRun(1);
     this.elements.delete(ref);
   }
@@ -197,7 +197,7 @@ export class SortedSet implements StoredObject, Ordered {
   private order(ref: Ref): void {
     const { buf, start, end } = this.elements.readKey(ref);
     const score = this.storedScore(ref);
-    this.index.add(ref, this.place.ofElement(score, buf, start, end));
+    this.index.add(ref, this.place.ofOwn(score, buf, start, end));
   }
 
   // ---------------------------------------------------------------- StoredObject
@@ -217,7 +217,7 @@ export class SortedSet implements StoredObject, Ordered {
   relocate(cursor: number): number {
     return this.elements.relocate(cursor, (from, to) => {
       const { buf, start, end } = this.elements.readKey(to);
-      this.index.relocate(this.place.ofElement(this.storedScore(to), buf, start, end), from, to);
+      this.index.relocate(this.place.ofOwn(this.storedScore(to), buf, start, end), from, to);
     });
   }
 
