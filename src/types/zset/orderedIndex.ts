@@ -58,6 +58,8 @@ export class OrderedIndex {
   /** Levels of inner nodes above the leaves. */
   private height = 0;
   private total = 0;
+  /** So many elements at the beginning of the first leaf were taken by {@link takeFirst} and are still to be removed. */
+  private taken = 0;
 
   /** The way from the root to the leaf that was looked for last: at each level from 1 up the node and the child taken. */
   private readonly pathNode = new Int32Array(MAX_HEIGHT);
@@ -71,10 +73,6 @@ export class OrderedIndex {
     this.keys = new NodeKeys(this.nodes, elements);
     this.root = this.nodes.newLeaf();
     this.leaf = this.root;
-  }
-
-  get count(): number {
-    return this.total;
   }
 
   get bytesUsed(): number {
@@ -116,6 +114,7 @@ export class OrderedIndex {
 
   /** Puts the cursor on the element with this rank, which exists. */
   seek(rank: number): void {
+    if (this.taken > 0) this.removeTaken();
     const { nodes } = this;
     let node = this.root;
     for (let level = this.height; level > 0; level--) {
@@ -131,6 +130,14 @@ export class OrderedIndex {
     this.at = rank;
   }
 
+  /** The same with rank 0, but only for those who read, or {@link takeFirst}. */
+  seekFirst(): void {
+    let node = this.root;
+    for (let level = this.height; level > 0; level--) node = this.nodes.childAt(node, 0);
+    this.leaf = node;
+    this.at = this.taken;
+  }
+
   /** Moves the cursor; false when there is no further element. */
   next(): boolean {
     this.at++;
@@ -138,14 +145,14 @@ export class OrderedIndex {
   }
 
   previous(): boolean {
-    if (this.at === 0) {
-      const { nodes } = this;
-      const before = nodes.words[nodes.chunkOf(this.leaf)][nodes.baseOf(this.leaf) + PREVIOUS];
-      if (before === NO_NODE) return false;
+    const { nodes } = this;
+    const before = nodes.wordAt(this.leaf, PREVIOUS, 0);
+    if (this.at > (before === NO_NODE ? this.taken : 0)) this.at--;
+    else if (before === NO_NODE) return false;
+    else {
       this.leaf = before;
-      this.at = this.nodes.countOf(before);
+      this.at = nodes.countOf(before) - 1;
     }
-    this.at--;
     return true;
   }
 
@@ -177,6 +184,7 @@ export class OrderedIndex {
   }
 
   private descendToLeaf(place: Place): void {
+    if (this.taken > 0) this.removeTaken();
     const { nodes, keys } = this;
     let node = this.root;
     for (let level = this.height; level > 0; level--) {
@@ -362,6 +370,18 @@ export class OrderedIndex {
     }
   }
 
+  /** Takes the first element, under the cursor, out of the set. Whoever takes many has them removed together, without moving the others each time. */
+  takeFirst(): void {
+    if (++this.taken === this.nodes.countOf(this.leaf)) this.removeTaken();
+  }
+
+  private removeTaken(): void {
+    const { taken } = this;
+    this.taken = 0;
+    this.seek(0);
+    this.removeRun(taken);
+  }
+
   /** Removes {@link runLength} or fewer elements from the cursor on, which was put there by rank or {@link seekElement}. */
   removeRun(length: number): void {
     const { nodes, at, leaf } = this;
@@ -371,53 +391,39 @@ export class OrderedIndex {
     this.addToCounts(-length);
     if (count === length) return this.removeLeaf();
     if (at === 0) this.setLeast(1, this.nodes.scoreAt(leaf, 0), this.nodes.wordAt(leaf, LEAF_REFS, 0));
-    if (count - length < LEAF_FEW && this.height > 0 && !this.isEnd(leaf)) this.mergeLeaf();
+    if (count - length < LEAF_FEW && this.height > 0 && !this.isEnd(leaf)) this.merge(0);
   }
 
   /** The first and the last leaf may become small: what is popped from empties them soon, and merging would only delay that. */
   private isEnd(leaf: number): boolean {
-    const words = this.nodes.words[this.nodes.chunkOf(leaf)];
-    const base = this.nodes.baseOf(leaf);
-    return words[base + PREVIOUS] === NO_NODE || words[base + NEXT] === NO_NODE;
+    return this.nodes.wordAt(leaf, PREVIOUS, 0) === NO_NODE || this.nodes.wordAt(leaf, NEXT, 0) === NO_NODE;
   }
 
   private removeLeaf(): void {
+    const { nodes, leaf } = this;
     if (this.height === 0) return;
-    const words = this.nodes.words[this.nodes.chunkOf(this.leaf)];
-    const base = this.nodes.baseOf(this.leaf);
-    this.nodes.linkLeaves(words[base + PREVIOUS], words[base + NEXT]);
-    this.nodes.give(this.leaf);
+    nodes.linkLeaves(nodes.wordAt(leaf, PREVIOUS, 0), nodes.wordAt(leaf, NEXT, 0));
+    nodes.give(leaf);
     this.removeChild(1, this.pathAt[1]);
   }
 
-  private mergeLeaf(): void {
-    const { nodes } = this;
-    const parent = this.pathNode[1];
-    const at = this.leftOfMerger(1, LEAF_MERGED);
-    if (at < 0) return;
-    const left = this.nodes.childAt(parent, at);
-    const right = this.nodes.childAt(parent, at + 1);
-    const count = nodes.countOf(left);
-    const moved = nodes.countOf(right);
-    nodes.copyKeys(right, LEAF_REFS, 0, left, count, moved);
-    nodes.setCount(left, count + moved);
-    this.keys.refit(left, LEAF_REFS);
-    nodes.linkLeaves(left, nodes.wordAt(right, NEXT, 0));
-    this.dissolve(1, at, right);
-  }
-
-  private mergeInner(level: number): void {
+  /** Merges the path's node at this level, 0 being the leaf, with a neighbour, if both fit into one. */
+  private merge(level: number): void {
     const { nodes } = this;
     const parent = this.pathNode[level + 1];
-    const at = this.leftOfMerger(level + 1, INNER_MERGED);
+    const at = this.leftOfMerger(level + 1, level === 0 ? LEAF_MERGED : INNER_MERGED);
     if (at < 0) return;
-    const left = this.nodes.childAt(parent, at);
-    const right = this.nodes.childAt(parent, at + 1);
+    const left = nodes.childAt(parent, at);
+    const right = nodes.childAt(parent, at + 1);
     const count = nodes.countOf(left);
     const moved = nodes.countOf(right);
-    nodes.copyChildren(right, 0, left, count, moved);
+    if (level > 0) nodes.copyChildren(right, 0, left, count, moved);
+    else {
+      nodes.copyKeys(right, LEAF_REFS, 0, left, count, moved);
+      nodes.linkLeaves(left, nodes.wordAt(right, NEXT, 0));
+    }
     nodes.setCount(left, count + moved);
-    this.keys.refit(left, INNER_REFS);
+    this.keys.refit(left, level === 0 ? LEAF_REFS : INNER_REFS);
     this.dissolve(level + 1, at, right);
   }
 
@@ -456,7 +462,7 @@ export class OrderedIndex {
       return this.removeChild(level + 1, this.pathAt[level + 1]);
     }
     if (at === 0) this.setLeast(level + 1, this.nodes.scoreAt(node, 0), this.nodes.wordAt(node, INNER_REFS, 0));
-    if (length - 1 < INNER_FEW) this.mergeInner(level);
+    if (length - 1 < INNER_FEW) this.merge(level);
   }
 
   private lowerRoot(): void {
@@ -488,6 +494,7 @@ export class OrderedIndex {
 
   /** Checks the tree against its elements. */
   verify(): void {
+    if (this.taken > 0) this.removeTaken();
     checkIndex(this.nodes, this.keys, this.elements, this.root, this.height, this.total);
   }
 }

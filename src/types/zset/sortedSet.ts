@@ -104,7 +104,8 @@ export class SortedSet implements StoredObject, Ordered {
   }
 
   seek(rank: number): void {
-    this.index.seek(rank);
+    if (rank === 0) this.index.seekFirst();
+    else this.index.seek(rank);
   }
 
   next(): boolean {
@@ -169,10 +170,11 @@ export class SortedSet implements StoredObject, Ordered {
   removeRange(rank: number, count: number): void {
     const { index, elements } = this;
     if (count === 1) {
-      index.seek(rank);
+      this.seek(rank);
       if (++this.popped >= this.fetched) this.fetchDeletions();
       const { ref } = index;
-      index.removeRun(1);
+      if (rank === 0) index.takeFirst();
+      else index.removeRun(1);
       return elements.deleteFetched(ref, this.popped);
     }
     const refs = new Int32Array(Math.min(count, RUN_MAX));
