@@ -346,6 +346,7 @@ export class Rdb {
       values: this.#values,
       summing: config.values.rdbchecksum,
       sanitizing: config.values['sanitize-dump-payload'] === 'yes',
+      isReplica: executor.following,
       accessBits: (idleSeconds, frequency) => {
         if (isLfu) return frequency < 0 ? lfuInitial(nowMs) : (lfuInitial(nowMs) & ~0xff) | frequency;
         if (idleSeconds < 0) return clockNow;

@@ -15,7 +15,7 @@ interface Grave {
 
 export class Graveyard {
   entryCount = 0;
-  /** Values of tables that are freed to the last entry, since statistics were reset. */
+  /** Values that were too large to be freed at once and are gone, since statistics were reset; tables to the last entry. */
   freedValues = 0;
   private readonly graves: Grave[] = [];
   private readonly freeEntry: (ref: Ref) => void;

@@ -36,6 +36,9 @@ import { ByteView, type Ref, StoreFullError } from './types.js';
 /** What a handle takes in an entry: itself, and the bytes to the next word. */
 export const HANDLE_AREA_BYTES = 7;
 
+/** A value of more pieces counts as one that is not freed at once, as Redis has it. */
+const FREED_AT_ONCE = 64;
+
 /** So many blocks are freed in the time that a bucket takes. */
 const BLOCKS_PER_UNIT = 8;
 
@@ -117,7 +120,9 @@ export class Memory {
   /** Frees what the value's handle leads to, if it has one. */
   freeValue(ref: Ref): void {
     if ((this.words[ref >>> SEGMENT_SHIFT][((ref & UNIT_MASK) << 1) + 1] & HANDLE) === 0) return;
-    this.objects.remove(this.reader.handle(ref));
+    const handle = this.reader.handle(ref);
+    if ((this.objects.get(handle).pieces ?? 0) > FREED_AT_ONCE) this.graveyard.freedValues++;
+    this.objects.remove(handle);
   }
 
   /** The first unit of an entry's block. */

@@ -23,6 +23,8 @@ export interface StoredObject {
   readonly elementBytes?: number;
   /** Bytes of the index of its elements, which {@link elementBytes} include. */
   readonly indexBytes?: number;
+  /** Of how many pieces it is, where that tells whether freeing it takes long: not if its elements lie in a table of their own. */
+  readonly pieces?: number;
   clone(): StoredObject;
   /** The object is no key's value any more: gives back what of it lies elsewhere in the store, without looking at it. */
   release?(): void;

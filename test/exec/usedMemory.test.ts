@@ -243,4 +243,31 @@ describe('INFO memory', () => {
     while (harness.server.store.step(1000));
     expect(counts()).toBe('lazyfree_pending_objects:0 lazyfreed_objects:100');
   });
+
+  it('counts streams and lists of many nodes among the values that were not freed at once', () => {
+    const harness = new Harness();
+    const stream = harness.connect();
+    const freed = (): string | undefined => {
+      const reply = harness.call(stream, 'INFO', 'memory') as { text: string };
+      return /lazyfreed_objects:(\d+)/.exec(reply.text)?.[1];
+    };
+    harness.call(stream, 'CONFIG', 'SET', 'stream-node-max-entries', '5', 'list-max-listpack-size', '4');
+    for (let i = 0; i < 400; i++) {
+      harness.call(stream, 'XADD', 'stream', '*', 'field', String(i));
+      harness.call(stream, 'RPUSH', 'list', String(i));
+    }
+    for (let i = 0; i < 40; i++) {
+      harness.call(stream, 'XADD', 'short stream', '*', 'field', String(i));
+      harness.call(stream, 'RPUSH', 'short list', String(i));
+    }
+    harness.call(stream, 'UNLINK', 'short stream', 'short list');
+    while (harness.server.store.step(1000));
+    expect(freed()).toBe('0');
+    harness.call(stream, 'XGROUP', 'CREATE', 'stream', 'group', '0');
+    harness.call(stream, 'UNLINK', 'stream');
+    expect(freed()).toBe('1');
+    harness.call(stream, 'UNLINK', 'list');
+    while (harness.server.store.step(1000));
+    expect(freed()).toBe('2');
+  });
 });

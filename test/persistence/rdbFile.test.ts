@@ -163,6 +163,17 @@ describe('an RDB file', () => {
     const files = fileOf(10, 0xfc, time, ...KEY, 0, 'other', 'v');
     expect(keysOf(files)).toMatchObject({ keys: 1, expired: 1 });
     expect(keysOf(files, { isPreamble: true })).toMatchObject({ keys: 2, expired: 0 });
+    expect(keysOf(files, { isReplica: true })).toMatchObject({ keys: 2, expired: 0 });
+  });
+
+  it('of a master with replicas keeps keys whose time is over until they are removed for all, and counts them as expired', () => {
+    const time = Buffer.alloc(8);
+    time.writeBigInt64LE(BigInt(NOW_MS - 1));
+    const files = fileOf(10, 0xfa, 'repl-id', 'a'.repeat(40), 0xfc, time, ...KEY, 0, 'other', 'v');
+    const store = emptyStore();
+    expect(must(load(files, store))).toMatchObject({ keys: 1, expired: 1 });
+    expect(store.databases[0]?.size).toBe(2);
+    expect(keysOf(files, { isReplica: true })).toMatchObject({ keys: 2, expired: 0 });
   });
 
   it('of every version from 1 to 12 is read, and of no other', () => {

@@ -81,6 +81,7 @@ export interface LoadOptions extends Partial<RdbSource> {
   readonly summing?: boolean;
   readonly sanitizing?: boolean;
   readonly isLfu?: boolean;
+  readonly isReplica?: boolean;
 }
 
 export function openLoader(files: FileSystem, store: Store, options: LoadOptions = {}): RdbLoader {
@@ -94,6 +95,7 @@ export function openLoader(files: FileSystem, store: Store, options: LoadOptions
       summing: options.summing ?? true,
       sanitizing: options.sanitizing ?? false,
       accessBits: (idleSeconds, frequency) => (options.isLfu === true ? frequency : idleSeconds),
+      isReplica: options.isReplica ?? false,
       chunkBytes: options.chunkBytes ?? 64,
     },
     { path: DUMP, isPreamble: options.isPreamble ?? false, merging: options.merging ?? false },

@@ -37,6 +37,8 @@ export interface RdbLoaderOptions {
   readonly sanitizing: boolean;
   /** The access bits of a key whose idle time (seconds) and LFU counter the file tells, or not (-1). */
   readonly accessBits: (idleSeconds: number, frequency: number) => number;
+  /** Keys whose time is over are for our master to remove. */
+  readonly isReplica?: boolean;
   readonly chunkBytes?: number;
 }
 
@@ -51,7 +53,7 @@ export interface RdbSource {
 
 export interface RdbLoaded {
   readonly keys: number;
-  /** Keys left out because their time is over. */
+  /** Keys left out because their time is over, or about to be removed for that. */
   readonly expired: number;
   /** File offset behind the data. */
   readonly endAt: number;
@@ -286,21 +288,21 @@ export class RdbLoader {
 
   /** Gives the value that was read to its key. */
   #keep(): Refusal | undefined {
-    const { store, accessBits } = this.#options;
+    const { store, accessBits, isReplica } = this.#options;
     const { key, value, dbIndex, expireAtMs, idleSeconds, frequency } = this.#reader;
     const { isPreamble, merging } = this.#source;
+    const isOver = expireAtMs !== NO_EXPIRE && expireAtMs < this.#startMs && !isPreamble && isReplica !== true;
+    if (isOver) this.#expired++;
+    else this.#keys++;
     // Replicas that go on from the moment of this file have the key as well: they must hear that it goes.
-    const keepsExpired = isPreamble || this.#reader.aux.has('repl-id');
-    if (expireAtMs !== NO_EXPIRE && expireAtMs < this.#startMs && !keepsExpired) {
+    if (isOver && !this.#reader.aux.has('repl-id')) {
       value.discard();
-      this.#expired++;
       return undefined;
     }
     const db = store.databases[dbIndex];
     const sizeBefore = db.size;
     const ref = value.store(key.buf, key.start, key.end, expireAtMs);
     db.setLru(ref, accessBits(idleSeconds, frequency));
-    this.#keys++;
     if (db.size > sizeBefore || merging) return undefined;
     return this.#refuse(`RDB has duplicated key '${this.#reader.shownKey()}' in DB ${dbIndex}`, this.#input.offset);
   }

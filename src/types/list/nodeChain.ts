@@ -87,6 +87,10 @@ export abstract class NodeChain implements StoredObject, NodeOwner, Dropped {
     return this;
   }
 
+  get pieces(): number {
+    return this.nodeCount;
+  }
+
   /** The first node; the others follow it. */
   get firstNode(): ListNode | undefined {
     return this.head;

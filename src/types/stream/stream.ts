@@ -65,6 +65,13 @@ export class Stream implements StoredObject {
     return count;
   }
 
+  /** Nodes, groups and pending entries. */
+  get pieces(): number {
+    let count = this.nodeCount;
+    for (const { pending } of this.groups.values()) count += 1 + pending.size;
+    return count;
+  }
+
   /** The segment in which the entry with this id would be: the last one that begins at or before it; -1 when none does. */
   findSegment(id: StreamId): number {
     const { segments } = this;
