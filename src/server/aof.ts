@@ -411,6 +411,8 @@ export class Aof implements PropagationSink {
   }
 
   #cancelRewrite(): void {
+    // In the words that those look for who watch Redis's log.
+    if (this.rewriter.isRunning) this.#log('notice', 'Killing running AOF rewrite (no child process is needed for it)');
     this.rewriter.cancel();
     this.rewriter.scheduled = false;
   }

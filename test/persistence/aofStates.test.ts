@@ -187,6 +187,7 @@ describe('a file that is turned on while serving', () => {
     await settle();
     expect(it.disk.list(FOLDER)).toEqual([]);
     expect(it.disk.openDescriptors).toBe(0);
+    expect(it.harness.log.join()).toMatch(/Killing .*AOF .*child/);
     expect(await say(it, 'SET', 'a', '1')).toBe('OK');
   });
 

@@ -69,7 +69,10 @@ function runRestore(ctx: CommandContext): void {
   if (!isIntact) return reply.error(BAD_CHECKSUM);
   const value =
     prepared === undefined ? dumps.load(buf, start[PAYLOAD], end[PAYLOAD], db, isSanitizing(ctx)) : prepared.take();
-  if (value === undefined) return reply.error(BAD_VALUE);
+  if (value === undefined) {
+    ctx.server.log('warning', `RESTORE by ${ctx.client.peerAddress}: integrity check failed, the payload is refused`);
+    return reply.error(BAD_VALUE);
+  }
 
   // Redis adds without looking: what is beyond 64 bits comes out in the past.
   const atMs = options.absolute ? ttl : BigInt.asIntN(64, ttl + BigInt(ctx.nowMs));

@@ -134,7 +134,7 @@ export class RdbLists {
     const { text, cursor } = this;
     input.string(text);
     const { buf, data, start, end } = text;
-    if (container === NODE_PLAIN && !input.failed) {
+    if (container === NODE_PLAIN && start < end && !input.failed) {
       list.appendAlone(this.element.set(buf, start, end));
       return false;
     }

@@ -3,7 +3,7 @@
  *
  *   | count 1 | field length | field | value length | free 1 | value | free bytes | ... | 0xff |
  *
- *   length   1 byte up to 253, or 254 and 4 bytes little endian
+ *   length   1 byte up to 253, or 254 and 4 bytes little endian for what is longer, and only for that
  */
 import type { RdbString } from './rdbInput.js';
 
@@ -52,6 +52,7 @@ export class Zipmap {
     if (length === LONG_LENGTH) {
       if (this.at + 4 > this.last) return false;
       length = this.data.getUint32(this.at, true);
+      if (length < LONG_LENGTH) return false;
       this.at += 4;
     }
     let free = 0;
