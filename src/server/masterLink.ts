@@ -365,8 +365,17 @@ export class MasterLink {
       if (this.#isStopped) return;
       return this.#fail(`Failed trying to load the MASTER synchronization DB from disk: ${problem}`);
     }
-    file.keepAs(this.#host.config.values.dbfilename, (text) => this.#log('warning', text));
+    this.#keepOrRemove(file);
     this.#loaded(transfer);
+  }
+
+  #keepOrRemove(file: ReceivedFile): void {
+    const { dbfilename, save, appendonly, 'rdb-del-sync-files': removes } = this.#host.config.values;
+    if (!removes || appendonly || save.length > 0) {
+      return file.keepAs(dbfilename, (text) => this.#log('warning', text));
+    }
+    this.#log('notice', 'Removing the RDB file obtained from the master. This replica has persistence disabled');
+    file.discardWith(dbfilename);
   }
 
   #loaded(transfer: RdbTransfer): void {

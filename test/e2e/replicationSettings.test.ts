@@ -1,4 +1,6 @@
 /** What the settings of replication do, and FAILOVER with its options: our server as master and as replica of Redis's, and of itself. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { redisServerOnPath, skipLoudly, startRedis } from '../support/redis.js';
 import { startShoal } from '../support/shoal.js';
@@ -116,6 +118,29 @@ describe.for(PAIRS)('a %s master and a %s replica', { concurrent: true }, ([mast
     expect(Number(await master.info('mem_clients_slaves'))).toBeLessThan(2 * MIB);
     replica.signal('SIGCONT');
     await replica.untilInfo('master_link_status', 'up');
+    await expectSame(master, replica);
+  });
+
+  it('with rdb-del-sync-files leave no file behind where nothing is to be on disk', async (test) => {
+    const [master, replica] = await pair(test, ['--repl-diskless-sync', 'no'], ['--repl-diskless-load', 'disabled']);
+    const dumps = (): boolean[] => [master, replica].map(({ server }) => existsSync(join(server.dir, 'dump.rdb')));
+    await replica.follow(master.server.port);
+    expect(dumps()[1]).toBe(true);
+    for (const node of [master, replica]) {
+      await node.call('REPLICAOF', 'NO', 'ONE');
+      await node.config('rdb-del-sync-files', 'yes');
+    }
+    // Persistence keeps it.
+    await replica.config('save', '3600 1');
+    await master.call('DEBUG', 'CHANGE-REPL-ID');
+    await replica.follow(master.server.port);
+    expect(dumps()[1]).toBe(true);
+    await replica.call('REPLICAOF', 'NO', 'ONE');
+    await replica.config('save', '');
+    await master.call('DEBUG', 'CHANGE-REPL-ID');
+    await replica.follow(master.server.port);
+    await until('no file is there', async () => dumps().every((isThere) => !isThere));
+    expect(replica.server.output()).toContain('Removing the RDB file obtained from the master');
     await expectSame(master, replica);
   });
 

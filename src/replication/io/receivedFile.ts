@@ -54,6 +54,12 @@ export class ReceivedFile {
     }
   }
 
+  /** It is loaded, and no file shall tell: the data file that it would have replaced goes too. */
+  discardWith(name: string): void {
+    this.discard();
+    fs.rmSync(path.join(this.#dir, name), { force: true });
+  }
+
   discard(): void {
     this.#close();
     fs.rmSync(this.path, { force: true });
