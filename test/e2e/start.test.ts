@@ -141,7 +141,7 @@ describe('how the server ends', () => {
     process.kill(daemon.pid, 'SIGTERM');
     await until('the signal has come', async () => daemon.output.includes('Received SIGTERM'));
     expect(await ask(port, 'SHUTDOWN', 'ABORT')).toBe('OK');
-    expect(daemon.output).toContain('Shutdown manually aborted');
+    await daemon.prints('Shutdown manually aborted');
     await ask(port, 'DEBUG', 'PAUSE-CRON', '0');
     expect(await ask(port, 'PING')).toBe('PONG');
   });
