@@ -140,7 +140,9 @@ describe.for(PAIRS)('a %s master and a %s replica', { concurrent: true }, ([mast
     await master.call('DEBUG', 'CHANGE-REPL-ID');
     await replica.follow(master.server.port);
     await until('no file is there', async () => dumps().every((isThere) => !isThere));
-    expect(replica.server.output()).toContain('Removing the RDB file obtained from the master');
+    await until('it says so', async () =>
+      replica.server.output().includes('Removing the RDB file obtained from the master'),
+    );
     await expectSame(master, replica);
   });
 
