@@ -274,15 +274,18 @@ describe('long strings that are overwritten while a snapshot has them queued', (
   const STRINGS = KEYS.map((key, i) => ['SET', key, String.fromCharCode(97 + i).repeat(2 * MIB)]);
   const other = '!'.repeat(2 * MIB);
 
-  it.each<[string, number, (key: string) => string[]]>([
+  const ways: [string, number, (key: string) => string[]][] = [
     ['by SET', 0, (key) => ['SET', key, other]],
     ['by COPY, with one being written', 3, (key) => ['COPY', 'source', key, 'REPLACE']],
     ['by SETRANGE, with one being written', 3, (key) => ['SETRANGE', key, '0', other]],
     ['by APPEND, which moves them', 0, (key) => ['APPEND', key, 'more']],
-  ])('%s: are written out before more than 16 MiB are kept', (_, steps, overwrite) => {
+  ];
+  const cases = (['rdb', 'commands'] as const).flatMap((format) => ways.map((way) => [format, ...way] as const));
+
+  it.each(cases)('%s, %s: are written out before more than 16 MiB are kept', (format, _, steps, overwrite) => {
     const harness = filled([...STRINGS, ['SET', 'source', other]]);
     const before = digestOf(harness);
-    const { files, snapshot } = snapshotOf(harness, undefined, 'rdb');
+    const { files, snapshot } = snapshotOf(harness, undefined, format);
     for (let i = 0; i < steps; i++) snapshot.step();
     const waiting = vi.spyOn(WaitingRoom.prototype, 'admit');
     const stream = harness.connect();

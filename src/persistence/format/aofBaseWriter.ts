@@ -192,8 +192,13 @@ export class AofBaseWriter {
   flush(): void {
     const { out } = this;
     if (out.length === 0) return;
-    if (this.waiting !== undefined) this.waiting.push(out.bytes, 0, out.length);
-    else this.take(out.bytes, out.length);
+    this.pass(out.bytes, 0, out.length);
     out.consume(out.length);
+  }
+
+  /** Bytes that follow what has been flushed. */
+  pass(buf: Buffer, from: number, to: number): void {
+    if (this.waiting !== undefined) this.waiting.push(buf, from, to);
+    else this.take(buf.subarray(from, to), to - from);
   }
 }

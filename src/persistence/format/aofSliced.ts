@@ -25,39 +25,46 @@ const PIECE_BYTES = 64 * 1024;
 const COMMANDS_A_PIECE = 100;
 const LINE_END = Buffer.from('\r\n');
 
+/** What a value needs of those who write it. */
+export interface SlicingHost {
+  readonly hold: HoldBytes;
+  /** So many bytes of a string are about to be kept for it alone. It may be written to its end and released at that moment. */
+  onKept(value: SlicedString, bytes: number): void;
+  /** The taker threw while an element was written because it is about to change. */
+  onError(error: unknown): void;
+}
+
 /** A value as it was when this was made. */
 export interface SlicedCommands {
   /** Writes the next piece; false when that was the last. */
   writePiece(): boolean;
+  /** Memory that is kept for it and nobody else. */
+  readonly keptBytes?: number;
   /** Nothing more of it is wanted; it may change freely. */
   release(): void;
 }
 
-/**
- * Takes a large value as it is; undefined when it is small enough to be written at once. `onError` hears what the taker throws while
- * an element is written because it is about to change.
- */
+/** Takes a large value as it is; undefined when it is small enough to be written at once. */
 export function sliceCommands(
   writer: AofBaseWriter,
   db: Database,
   ref: Ref,
-  hold: HoldBytes,
-  onError: (error: unknown) => void,
+  host: SlicingHost,
 ): SlicedCommands | undefined {
   const object = db.object(ref);
   if (object instanceof LargeBytes && object.length > SLICED_FROM_BYTES) {
-    return new SlicedString(new KeyCommands(writer, db, ref), object, hold);
+    return new SlicedString(new KeyCommands(writer, db, ref), object, host);
   }
   if (object instanceof Stream && object.bytesUsed > SLICED_FROM_BYTES) {
     return new SlicedStream(new KeyCommands(writer, db, ref), object);
   }
   if (object instanceof Quicklist && object.nodeCount > SLICED_FROM_NODES) {
-    return new SlicedList(new KeyCommands(writer, db, ref), object, hold);
+    return new SlicedList(new KeyCommands(writer, db, ref), object, host.hold);
   }
   const elements = object instanceof SortedSet ? object.elements : object;
   if (!(elements instanceof Elements) || elements.count <= SLICED_FROM_ELEMENTS) return undefined;
   const kind = object instanceof SortedSet ? ZSET : db.type(ref) === TYPE_HASH ? HASH : SET;
-  return new SlicedElements(new KeyCommands(writer, db, ref), elements, kind, onError);
+  return new SlicedElements(new KeyCommands(writer, db, ref), elements, kind, (error) => host.onError(error));
 }
 
 /** A key as it was: where commands on it begin and how they end. */
@@ -182,24 +189,48 @@ class SlicedElements implements SlicedCommands {
 }
 
 /** A long string: one command, whose bytes go to the taker piece by piece; all others wait meanwhile. */
-class SlicedString implements SlicedCommands {
+export class SlicedString implements SlicedCommands {
+  keptBytes = 0;
   private readonly commands: KeyCommands;
   private readonly parcel: Parcel;
   /** The others. */
   private readonly waiting: HeldBytes;
   private isCatchingUp = false;
 
-  constructor(commands: KeyCommands, { bytes, length, lease }: LargeBytes, hold: HoldBytes) {
+  constructor(commands: KeyCommands, { bytes, length, lease }: LargeBytes, host: SlicingHost) {
     this.commands = commands;
-    this.parcel = lease.lend(bytes, 0, length);
-    this.waiting = hold();
+    this.parcel = lease.lend(bytes, 0, length, (kept) => {
+      this.keptBytes += kept;
+      host.onKept(this, kept);
+    });
+    this.waiting = host.hold();
+  }
+
+  get hasBegun(): boolean {
+    return this.commands.writer.waiting === this.waiting;
+  }
+
+  /** Writes all of it, where other keys are written now. */
+  writeWhole(): void {
+    const { commands, parcel } = this;
+    const { writer } = commands;
+    const out = commands.begin('SET', 1);
+    out.header(parcel.length);
+    writer.flush();
+    while (parcel.length > 0) {
+      const { buf, from, to } = parcel.take(PIECE_BYTES);
+      writer.pass(buf, from, to);
+      parcel.landed();
+    }
+    writer.pass(LINE_END, 0, LINE_END.length);
+    commands.end();
   }
 
   writePiece(): boolean {
     const { parcel } = this;
     const { writer } = this.commands;
     if (this.isCatchingUp) return this.catchUp();
-    if (writer.waiting === undefined) {
+    if (!this.hasBegun) {
       this.commands.begin('SET', 1).header(parcel.length);
       writer.flush();
       writer.waiting = this.waiting;

@@ -16,11 +16,8 @@ import { RdbFileWriter, type TakeBytes } from './rdbFileWriter.js';
 import { RdbOutput } from './rdbOutput.js';
 import type { EarlyParts, SlicedValue } from './rdbSliced.js';
 import type { RdbValues } from './rdbValue.js';
-import { SnapshotWalk } from './snapshotWalk.js';
+import { KEPT_BYTES_MAX, SnapshotWalk } from './snapshotWalk.js';
 import { type OpenScratch, WaitingRoom } from './waitingRoom.js';
-
-/** Written in some ten milliseconds. */
-const KEPT_BYTES_MAX = 16 * 1024 * 1024;
 
 export class RdbSnapshot extends SnapshotWalk {
   private readonly file: RdbFileWriter;

@@ -11,6 +11,9 @@ import type { TableCut } from '../../store/tableCut.js';
 import type { Ref } from '../../store/types.js';
 import type { DatabaseSize } from './rdbEntryWriter.js';
 
+/** Of strings that are overwritten while they wait. Written in some ten milliseconds. */
+export const KEPT_BYTES_MAX = 16 * 1024 * 1024;
+
 export abstract class SnapshotWalk {
   /** Keys written, or taken to be written. */
   savedKeys = 0;
