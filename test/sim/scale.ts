@@ -12,6 +12,8 @@ import { VirtualTime } from './virtualTime.js';
 
 const NODE_TIMEOUT_MS = 15_000;
 const LOOK_MS = 20;
+/** One node starts after the other: all links at once, each with a frame under way, would be gigabytes. */
+const START_GAP_MS = 10;
 const LIMIT_MS = 300_000;
 /** Until what the start of all at once has set off is over. */
 const SETTLE_MS = 30_000;
@@ -78,6 +80,7 @@ class Scale {
     for (const [i, node] of this.#nodes.entries()) {
       node.disk.nodesConf = confs[i];
       node.boot(0);
+      this.#time.run(START_GAP_MS);
     }
   }
 
