@@ -66,8 +66,8 @@ describe('eviction by policy', () => {
     const left = survivors(harness, 4000);
     expect(left.length).toBeGreaterThan(2000);
     expect(left.length).toBeLessThan(2800);
-    // Of 1600 victims or so.
-    expect(2000 - left.filter((i) => i % 2 === 1).length).toBeLessThan(50);
+    // Of 1700 victims or so: 15 on average, in 120 runs 51 at the most; 850 by chance.
+    expect(2000 - left.filter((i) => i % 2 === 1).length).toBeLessThan(150);
     harness.server.store.verify();
   });
 
