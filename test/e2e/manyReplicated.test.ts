@@ -12,7 +12,7 @@ import { AnyCommands } from './support/anyCommands.js';
 import { expectSame, type Kind, Node } from './support/replicationNode.js';
 
 const SEED = Number(process.env.SHOAL_SEED ?? 1000);
-const COMMANDS = Number(process.env.SHOAL_COMMANDS ?? 20_000);
+const COMMANDS = Number(process.env.SHOAL_COMMANDS ?? 8000);
 const BATCH = 500;
 const CUTS = 8;
 const ARGS = ['--enable-debug-command', 'yes', '--repl-diskless-sync-delay', '0', '--repl-backlog-size', '64mb'];

@@ -25,7 +25,7 @@ import {
   snapshotOf,
 } from './rdbFileSupport.js';
 
-const SEEDS = Number(process.env.SHOAL_SNAPSHOT_SEEDS ?? 12);
+const SEEDS = Number(process.env.SHOAL_SNAPSHOT_SEEDS ?? 6);
 const CONNECTIONS = 3;
 /** Large values in database 0, among them a list with compressed nodes; small ones in others. */
 const DATA: readonly string[][] = [
