@@ -356,6 +356,12 @@ describe('who may come in', () => {
     expect(await ask(port, 'OBTAIN', 'k')).toBe('v');
   });
 
+  it('databases says how many there are', async () => {
+    const { port } = await serve('--databases', '3');
+    expect(await ask(port, 'SELECT', '2')).toBe('OK');
+    expect(await ask(port, 'SELECT', '3')).toBe('ERR DB index is out of range');
+  });
+
   const outside = Object.values(networkInterfaces())
     .flat()
     .find((address) => address !== undefined && address.family === 'IPv4' && !address.internal)?.address;
